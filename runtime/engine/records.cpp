@@ -165,9 +165,10 @@ Json interactions_json(const Record& r) {
         if (started) turns.push(Json::list());
         started = true;
         break;
-      case PPC_EV_SEND: log(e, "GM", player_name(e.who), "send message", e.text, "context"); break;
+      // "forget" is how clembench says that a player's memory does not keep a message.
+      case PPC_EV_SEND: log(e, "GM", player_name(e.who), "send message", e.text, e.aside ? "forget" : "context"); break;
       case PPC_EV_GET:
-      case PPC_EV_SAY: log(e, player_name(e.who), "GM", "get message", e.text, "response"); break;
+      case PPC_EV_SAY: log(e, player_name(e.who), "GM", "get message", e.text, e.aside ? "forget" : "response"); break;
       case PPC_EV_NOTE: log(e, "GM", "GM", e.text, e.document ? parse_json(e.value, "note") : Json(e.value), ""); break;
       default: break;
     }
@@ -259,6 +260,7 @@ std::string episode_line(const Record& r) {
         j.add("round", int64_t{e.round});
         j.add("timestamp", e.timestamp);
         if (e.aside) j.add("aside", true);
+        if (e.kind == PPC_EV_SAY && e.who < m.players.size() && !m.players[e.who].scripted) j.add("given", true);
         if (e.kind != PPC_EV_SEND) {
           const bool asked = e.kind == PPC_EV_GET;
           j.add("move", asked ? move_name(r, e.number) : Json());

@@ -9,6 +9,7 @@
 
 #include "runtime/engine/json.h"
 #include "tools/cli/cli.h"
+#include "tools/cli/recorded.h"
 #include "tools/cli/results.h"
 #include "tools/cli/text.h"
 
@@ -21,19 +22,23 @@ constexpr const char* kHelp =
     R"(usage: ppc export DIR… --format sft|dpo|grpo [options]
 
 Training data from recorded episodes, in the conversational JSON Lines that TRL documents; a line is what one player saw and
-said ("user" is the game master, "assistant" the player). Each line also says where it comes from.
+said ("user" is the game master, "assistant" the player). Each line also says where it comes from. What the player did not say
+itself is never a target: replies that the game gave are only in prompts. A side question is a line of its own, asked in the
+context that the player had then, and later lines do not have it.
 
-  --format sft     {"messages": […]}; with --turn {"prompt": […], "completion": […]}, a line for each reply
+  --format sft     {"prompt": […], "completion": […]}: a line for each dialogue, from the player's first reply to its last; with
+                   --turn for each reply; with --messages {"messages": […]}, whole dialogues
   --format dpo     {"prompt": […], "chosen": […], "rejected": […]}: two episodes of the same instance and role, a won one
                    against one that was lost or aborted; with --turn two replies to exactly the same history, one accepted
                    and one that broke a rule
   --format grpo    {"prompt": […]} and the game, instance, seed, …: a line for each first prompt; with --turn for each prompt
 
   --turn           single replies instead of dialogues
+  --messages       of sft: one list of messages; leaves out side questions, and dialogues with replies that the game gave
   --by KEY         of dpo: outcome (default), or score: the episode with the higher Main Score (an abort counts 0)
   --min-gap X      of dpo with --by score: the scores differ by at least X (default 1)
   --pairs N        of dpo: at most N pairs for the same instance and role, or for the same history (default 4)
-  --clean          no reply that broke a rule: sft leaves out such episodes (with --turn such replies)
+  --clean          of sft: no reply that broke a rule; leaves out dialogues with one (with --turn such replies)
 
 Which episodes (each may be given several times; of dpo they choose who may be `chosen`, and --game, --role, --model also
 who may be rejected):
@@ -42,6 +47,7 @@ who may be rejected):
   --min-score X  --max-score X     of the Main Score; an aborted episode has none
 
   -o FILE          default: stdout
+  --resources DIR  in place of the game's resources folder, where clembench's folders are played again to name broken rules
   --json           with -o: prints what was written and left out as one JSON value
 
 Exit code 1 when no line comes out.
@@ -51,12 +57,19 @@ Examples:
   ppc export records --format dpo --turn -o pairs.jsonl
 )";
 
+/// A reply of the player, and what it is a reply to.
+struct Turn {
+  const ResultEvent* reply = nullptr;
+  size_t before = 0;                        // of View::events: what the memory had
+  std::vector<const ResultEvent*> question; // of a side question; else the question is the last of the memory
+};
+
 /// What one player saw and said in an episode.
 struct View {
   const Result* episode = nullptr;
   size_t player = 0;
-  std::vector<const ResultEvent*> events;  // Send and Reply, in order
-  size_t replies = 0;
+  std::vector<const ResultEvent*> events;  // Send and Reply, in order, as the memory keeps them: no side questions
+  std::vector<Turn> turns;                 // what the player said itself, in order
 };
 
 struct Filter {
@@ -86,24 +99,45 @@ double number(const Options& options, const char* name, double otherwise) {
   return d;
 }
 
-Json message(const ResultEvent& e) {
+bool is_reply(const ResultEvent& e) { return e.kind == ResultEvent::Kind::Reply; }
+bool is_reply(const View& v, size_t i) { return is_reply(*v.events[i]); }
+/// What the player said itself: the only text that is trained on.
+bool is_own(const View& v, size_t i) { return is_reply(v, i) && !v.events[i]->given; }
+bool violates(const ResultEvent& e) { return e.violation.is_object(); }
+
+/// Messages of the game master that come one after the other are one, with an empty line between them, as clembench sends them.
+void add_message(Json& to, const ResultEvent& e) {
+  if (!is_reply(e) && !to.items().empty() && to.items().back().find("role")->as_text() == "user") {
+    Json& last = to.items().back();
+    last.set("content", last.find("content")->as_text() + "\n\n" + e.text);
+    return;
+  }
   Json m = Json::object();
-  m.add("role", e.kind == ResultEvent::Kind::Send ? "user" : "assistant");
+  m.add("role", is_reply(e) ? "assistant" : "user");
   m.add("content", e.text);
-  return m;
+  to.push(std::move(m));
 }
 /// events[from..to)
 Json messages(const View& v, size_t from, size_t to) {
   Json out = Json::list();
-  for (size_t i = from; i < to; ++i) out.push(message(*v.events[i]));
+  for (size_t i = from; i < to; ++i) add_message(out, *v.events[i]);
   return out;
 }
-bool is_reply(const View& v, size_t i) { return v.events[i]->kind == ResultEvent::Kind::Reply; }
-bool violates(const ResultEvent& e) { return e.violation.is_object(); }
-/// Behind the last reply.
+/// What the player had before it when it gave this reply.
+Json prompt(const View& v, const Turn& t) {
+  Json out = messages(v, 0, t.before);
+  for (const ResultEvent* e : t.question) add_message(out, *e);
+  return out;
+}
+Json completion(const Turn& t) {
+  Json out = Json::list();
+  add_message(out, *t.reply);
+  return out;
+}
+/// Behind the last reply of the player's own.
 size_t end_of_replies(const View& v) {
   size_t n = v.events.size();
-  while (n > 0 && !is_reply(v, n - 1)) --n;
+  while (n > 0 && !is_own(v, n - 1)) --n;
   return n;
 }
 /// The score for a trainer: 0..1, an abort is 0.
@@ -112,23 +146,35 @@ double reward(const Result& r) { return r.outcome == "aborted" || std::isnan(r.m
 std::string role(const View& v) { return v.episode->players[v.player].role; }
 
 /// The columns every line has, all of one type in all lines: datasets wants that. `prefix` tells the two of a pair apart.
-/// [from, to) are the events whose violations are named.
-void add_source(Json& line, const View& v, const std::string& prefix, int64_t turn, size_t from, size_t to) {
+/// `said`: the replies whose violations are named.
+void add_source(Json& line, const View& v, const std::string& prefix, int64_t turn, const std::vector<const ResultEvent*>& said) {
   const Result& r = *v.episode;
   line.add(prefix + "source", r.place.name());
   line.add(prefix + "episode", r.place.record());
   line.add(prefix + "model", r.players[v.player].model);
+  line.add(prefix + "seed", r.seed);
   line.add(prefix + "turn", turn);
   line.add(prefix + "outcome", r.outcome);
   line.add(prefix + "reason", r.reason);
   line.add(prefix + "score", std::isnan(r.main_score) ? Json() : Json(r.main_score));
   line.add(prefix + "reward", reward(r));
   std::string rules;
-  for (size_t i = from; i < to; ++i) {
-    if (!is_reply(v, i) || !violates(*v.events[i])) continue;
-    rules += (rules.empty() ? "" : "\n") + violation_text(v.events[i]->violation, r.place.game);
+  for (const ResultEvent* e : said) {
+    if (violates(*e)) rules += (rules.empty() ? "" : "\n") + violation_text(e->violation, r.place.game);
   }
   line.add(prefix + "violation", rules);
+}
+/// The player's own replies among events[from..to).
+std::vector<const ResultEvent*> own(const View& v, size_t from, size_t to) {
+  std::vector<const ResultEvent*> out;
+  for (size_t i = from; i < to; ++i)
+    if (is_own(v, i)) out.push_back(v.events[i]);
+  return out;
+}
+int64_t turn_of(const View& v, const ResultEvent* reply) {
+  for (size_t i = 0; i < v.turns.size(); ++i)
+    if (v.turns[i].reply == reply) return static_cast<int64_t>(i);
+  return -1;
 }
 void add_game(Json& line, const View& v) {
   const Result& r = *v.episode;
@@ -150,42 +196,72 @@ struct Output {
 
 // ---- sft
 
-void export_sft(const std::vector<View>& views, const Filter& filter, bool turns, bool clean, Output& out) {
+/// A part of a dialogue in which all replies are the player's own: events[from..to) begins and ends with one.
+struct Part {
+  size_t from, to;
+};
+std::vector<Part> parts(const View& v) {
+  std::vector<Part> out;
+  bool open = false;
+  for (size_t i = 0; i < v.events.size(); ++i) {
+    if (!is_reply(v, i)) continue;
+    if (!is_own(v, i)) open = false;
+    else if (open) out.back().to = i + 1;
+    else out.push_back({i, i + 1}), open = true;
+  }
+  return out;
+}
+
+void export_sft(const std::vector<View>& views, const Filter& filter, bool turns, bool whole, bool clean, Output& out) {
   for (const View& v : views) {
     if (!filter.of_outcome(*v.episode)) {
       ++out.left_out["another outcome or score"];
       continue;
     }
-    const size_t end = end_of_replies(v);
-    if (!turns) {
-      bool broken = false;
-      for (size_t i = 0; i < end; ++i) broken = broken || (is_reply(v, i) && violates(*v.events[i]));
-      if (clean && broken) {
+    auto add = [&](bool aside, int64_t turn, const std::vector<const ResultEvent*>& said, auto content) {
+      if (clean && std::any_of(said.begin(), said.end(), [](const ResultEvent* e) { return violates(*e); })) {
         ++out.left_out["broke a rule"];
-        continue;
+        return;
       }
       Json line = Json::object();
-      line.add("messages", messages(v, 0, end));
+      content(line);
       add_game(line, v);
-      line.add("turns", static_cast<uint64_t>(v.replies));
-      add_source(line, v, "", -1, 0, end);
+      line.add("aside", aside);
+      line.add("turns", static_cast<uint64_t>(said.size()));
+      add_source(line, v, "", turn, said);
       out.add(line);
-      continue;
-    }
-    int64_t turn = 0;
-    for (size_t i = 0; i < end; ++i) {
-      if (!is_reply(v, i)) continue;
-      if (clean && violates(*v.events[i])) {
-        ++out.left_out["broke a rule"];
+    };
+    if (!turns) {
+      const std::vector<Part> all = parts(v);
+      bool given = false;
+      for (const ResultEvent* e : v.events) given = given || e->given;
+      if (whole && given) {
+        ++out.left_out["dialogues with replies that the game gave"];
       } else {
-        Json line = Json::object();
-        line.add("prompt", messages(v, 0, i));
-        line.add("completion", messages(v, i, i + 1));
-        add_game(line, v);
-        add_source(line, v, "", turn, i, i + 1);
-        out.add(line);
+        for (const Part& part : all) {
+          const std::vector<const ResultEvent*> said = own(v, part.from, part.to);
+          add(false, all.size() == 1 ? -1 : turn_of(v, said[0]), said, [&](Json& line) {
+            if (whole) {
+              line.add("messages", messages(v, 0, part.to));
+            } else {
+              line.add("prompt", messages(v, 0, part.from));
+              line.add("completion", messages(v, part.from, part.to));
+            }
+          });
+        }
       }
-      ++turn;
+    }
+    for (size_t i = 0; i < v.turns.size(); ++i) {
+      const Turn& t = v.turns[i];
+      if (!turns && !t.reply->aside) continue;
+      if (whole) {
+        ++out.left_out["side questions"];
+        continue;
+      }
+      add(t.reply->aside, static_cast<int64_t>(i), {t.reply}, [&](Json& line) {
+        line.add("prompt", prompt(v, t));
+        line.add("completion", completion(t));
+      });
     }
   }
 }
@@ -213,8 +289,10 @@ void export_dialogues(const std::vector<View>& views, const Filter& filter, cons
       ++out.left_out["no instance"];
       continue;
     }
-    groups[{r.place.game, r.place.experiment, to_text(r.instance), role(v)}].push_back(&v);
+    out.left_out["side questions"] += static_cast<size_t>(std::count_if(v.turns.begin(), v.turns.end(), [](const Turn& t) { return t.reply->aside; }));
+    if (end_of_replies(v) > 0) groups[{r.place.game, r.place.experiment, to_text(r.instance), role(v)}].push_back(&v);
   }
+  if (out.left_out["side questions"] == 0) out.left_out.erase("side questions");
   for (const auto& [key, group] : groups) {
     size_t made = 0, tries = 0;
     std::set<std::pair<std::string, std::string>> seen;
@@ -233,15 +311,22 @@ void export_dialogues(const std::vector<View>& views, const Filter& filter, cons
           ++same;
         }
         size_t cut = std::min(same, std::min(end_c, end_r));
-        while (cut > 0 && !(cut < end_c && cut < end_r && is_reply(chosen, cut) && is_reply(rejected, cut) && !is_reply(chosen, cut - 1))) --cut;
+        while (cut > 0 && !(cut < end_c && cut < end_r && is_own(chosen, cut) && is_own(rejected, cut) && !is_reply(chosen, cut - 1))) --cut;
         if (cut == 0) {
           ++out.left_out["pairs whose first prompts differ"];
           continue;
         }
+        auto given = [](const View& v, size_t from, size_t to) {
+          return std::any_of(v.events.begin() + static_cast<ptrdiff_t>(from), v.events.begin() + static_cast<ptrdiff_t>(to),
+                             [](const ResultEvent* e) { return e->given; });
+        };
+        if (given(chosen, cut, end_c) || given(rejected, cut, end_r)) {
+          ++out.left_out["pairs in which the game gave a reply"];
+          continue;
+        }
         auto said = [&](const View& v, size_t from, size_t to) {
           std::string all;
-          for (size_t k = from; k < to; ++k)
-            if (is_reply(v, k)) all += v.events[k]->text + '\0';
+          for (const ResultEvent* e : own(v, from, to)) all += e->text + '\0';
           return all;
         };
         std::string a = said(chosen, cut, end_c), b = said(rejected, cut, end_r);
@@ -258,8 +343,8 @@ void export_dialogues(const std::vector<View>& views, const Filter& filter, cons
         line.add("chosen", messages(chosen, cut, end_c));
         line.add("rejected", messages(rejected, cut, end_r));
         add_game(line, chosen);
-        add_source(line, chosen, "chosen_", -1, cut, end_c);
-        add_source(line, rejected, "rejected_", -1, cut, end_r);
+        add_source(line, chosen, "chosen_", -1, own(chosen, cut, end_c));
+        add_source(line, rejected, "rejected_", -1, own(rejected, cut, end_r));
         out.add(line);
         ++made;
       }
@@ -267,44 +352,42 @@ void export_dialogues(const std::vector<View>& views, const Filter& filter, cons
   }
 }
 
-struct Turn {
+/// A turn and where it is.
+struct Said {
   const View* view;
-  size_t event;
-  int64_t turn;
+  size_t turn;
+  const Turn& operator*() const { return view->turns[turn]; }
 };
 
 /// Everything the player has been told and said before, as a key.
-std::string history(const View& v, size_t end) {
+std::string history(const View& v, const Turn& t) {
   std::string key = v.episode->place.game + '\0' + role(v) + '\0';
-  for (size_t i = 0; i < end; ++i) {
-    const std::string& t = v.events[i]->text;
-    key += (is_reply(v, i) ? 'a' : 'u') + std::to_string(t.size()) + ':' + t;
-  }
+  auto add = [&](const ResultEvent& e) { key += (is_reply(e) ? 'a' : 'u') + std::to_string(e.text.size()) + ':' + e.text; };
+  for (size_t i = 0; i < t.before; ++i) add(*v.events[i]);
+  for (const ResultEvent* e : t.question) add(*e);
   return key;
 }
 
 void export_turns(const std::vector<View>& views, const Filter& filter, const Better& better, size_t limit, Output& out) {
   std::unordered_map<std::string, size_t> index;
-  std::vector<std::vector<Turn>> groups;  // in the order they are met
+  std::vector<std::vector<Said>> groups;  // in the order they are met
   for (const View& v : views) {
-    int64_t turn = 0;
-    for (size_t i = 0; i < v.events.size(); ++i) {
-      if (!is_reply(v, i)) continue;
-      const auto [it, fresh] = index.emplace(history(v, i), groups.size());
+    for (size_t i = 0; i < v.turns.size(); ++i) {
+      const auto [it, fresh] = index.emplace(history(v, v.turns[i]), groups.size());
       if (fresh) groups.emplace_back();
-      groups[it->second].push_back({&v, i, turn++});
+      groups[it->second].push_back({&v, i});
     }
   }
-  for (const std::vector<Turn>& group : groups) {
+  for (const std::vector<Said>& group : groups) {
     size_t made = 0, tries = 0;
     std::set<std::pair<std::string, std::string>> seen;
     for (size_t shift = 0; shift < group.size() && made < limit && tries < kMaxTries; ++shift) {
       for (size_t i = 0; i < group.size() && made < limit; ++i) {
         ++tries;
-        const Turn& chosen = group[(i + shift) % group.size()];
-        const Turn& rejected = group[i];
-        const ResultEvent& c = *chosen.view->events[chosen.event];
-        const ResultEvent& r = *rejected.view->events[rejected.event];
+        const Said& chosen = group[(i + shift) % group.size()];
+        const Said& rejected = group[i];
+        const ResultEvent& c = *(*chosen).reply;
+        const ResultEvent& r = *(*rejected).reply;
         if (c.text == r.text || !filter.of_outcome(*chosen.view->episode)) continue;
         // Accepted against a violation; by score also two that were accepted, by how their episodes went on.
         const bool rule = !violates(c) && violates(r);
@@ -314,12 +397,13 @@ void export_turns(const std::vector<View>& views, const Filter& filter, const Be
           continue;
         }
         Json line = Json::object();
-        line.add("prompt", messages(*chosen.view, 0, chosen.event));
-        line.add("chosen", messages(*chosen.view, chosen.event, chosen.event + 1));
-        line.add("rejected", messages(*rejected.view, rejected.event, rejected.event + 1));
+        line.add("prompt", prompt(*chosen.view, *chosen));
+        line.add("chosen", completion(*chosen));
+        line.add("rejected", completion(*rejected));
         add_game(line, *chosen.view);
-        add_source(line, *chosen.view, "chosen_", chosen.turn, chosen.event, chosen.event + 1);
-        add_source(line, *rejected.view, "rejected_", rejected.turn, rejected.event, rejected.event + 1);
+        line.add("aside", c.aside);
+        add_source(line, *chosen.view, "chosen_", static_cast<int64_t>(chosen.turn), {&c});
+        add_source(line, *rejected.view, "rejected_", static_cast<int64_t>(rejected.turn), {&r});
         out.add(line);
         ++made;
       }
@@ -337,44 +421,41 @@ void export_prompts(const std::vector<View>& views, const Filter& filter, bool t
       ++out.left_out["another outcome or score"];
       continue;
     }
-    int64_t turn = 0;
-    for (size_t i = 0; i < v.events.size(); ++i) {
-      if (!is_reply(v, i)) continue;
-      if (turn > 0 && !turns) break;
+    for (size_t i = 0; i < (turns ? v.turns.size() : 1); ++i) {
+      const Turn& t = v.turns[i];
       // The same words in another instance are another prompt: the environment goes on differently.
-      if (!seen.insert(to_text(r.instance) + '\0' + r.seed + '\0' + history(v, i)).second) {
+      if (!seen.insert(to_text(r.instance) + '\0' + r.seed + '\0' + history(v, t)).second) {
         ++out.left_out["prompts that were there"];
-        ++turn;
         continue;
       }
       Json line = Json::object();
-      line.add("prompt", messages(v, 0, i));
+      line.add("prompt", prompt(v, t));
       add_game(line, v);
+      line.add("aside", t.reply->aside);
       line.add("instance", to_text(r.instance, {.indent = -1, .nan_as_null = true}));
-      line.add("seed", r.seed);
       line.add("repeat", r.repeat);
-      // What all players said before, so that an environment can be brought to this place.
+      // What all players said before, so that an environment can be brought to this place; what the game gives it gives again.
       Json before = Json::list();
       for (const ResultEvent& e : r.events) {
-        if (&e == v.events[i]) break;
-        if (e.kind != ResultEvent::Kind::Reply || r.players[e.player].scripted) continue;
+        if (&e == t.reply) break;
+        if (!is_reply(e) || e.given || r.players[e.player].scripted) continue;
         Json one = Json::object();
         one.add("role", r.players[e.player].role);
         one.add("text", e.text);
         before.push(std::move(one));
       }
       line.add("replies_before", to_text(before));
-      add_source(line, v, "", turn, i, i + 1);
+      add_source(line, v, "", static_cast<int64_t>(i), {t.reply});
       out.add(line);
-      ++turn;
     }
   }
 }
 
 int export_data(const Args& args) {
   const Options options(args,
-                        {"--format", "--by", "--min-gap", "--pairs", "--game", "--role", "--model", "--outcome", "--min-score", "--max-score", "-o"},
-                        {"--turn", "--clean", "--json"});
+                        {"--format", "--by", "--min-gap", "--pairs", "--game", "--role", "--model", "--outcome", "--min-score", "--max-score", "--resources",
+                         "-o"},
+                        {"--turn", "--messages", "--clean", "--json"});
   if (options.rest().empty()) throw UsageError("which folder?");
   const std::string format = options.value("--format");
   if (format != "sft" && format != "dpo" && format != "grpo") {
@@ -384,6 +465,8 @@ int export_data(const Args& args) {
   for (const char* name : {"--by", "--min-gap", "--pairs"})
     if (options.has(name) && !dpo) throw UsageError("`" + std::string(name) + "` is for --format dpo");
   if (options.has("--clean") && format != "sft") throw UsageError("`--clean` is for --format sft");
+  if (options.has("--messages") && format != "sft") throw UsageError("`--messages` is for --format sft");
+  if (options.has("--messages") && turns) throw UsageError("`--messages` and `--turn` exclude each other");
   Better better;
   const std::string by = options.value("--by", "outcome");
   if (by != "outcome" && by != "score") throw UsageError("`--by` takes outcome or score, not `" + by + "`");
@@ -417,6 +500,10 @@ int export_data(const Args& args) {
   std::string problems;
   size_t broken = 0;
   Output out;
+  RecordedGames games("", "", options.value("--resources"));
+  Worker worker;
+  size_t unknown = 0;
+  std::string why_unknown;
   for (const ResultPlace& place : places) {
     if (!filter.games.empty() && !filter.games.count(place.game)) {
       ++out.left_out["episodes of another game"];
@@ -424,6 +511,8 @@ int export_data(const Args& args) {
     }
     try {
       episodes.push_back(read_result(place));
+      name_rules(episodes.back(), games, worker);
+      if (!episodes.back().why_unknown.empty() && unknown++ == 0) why_unknown = episodes.back().why_unknown;
     } catch (const InputError& e) {
       if (++broken <= 20) problems += (problems.empty() ? "" : "\n") + std::string(e.what());
     }
@@ -437,22 +526,29 @@ int export_data(const Args& args) {
       View v;
       v.episode = &r;
       v.player = p;
+      std::vector<const ResultEvent*> question;
       for (const ResultEvent& e : r.events) {
         if (e.kind == ResultEvent::Kind::Note || e.player != p) continue;
-        v.events.push_back(&e);
-        v.replies += e.kind == ResultEvent::Kind::Reply;
+        if (is_reply(e) && !e.given) v.turns.push_back({&e, v.events.size(), e.aside ? question : std::vector<const ResultEvent*>()});
+        if (is_reply(e)) question.clear();
+        else if (e.aside) question.push_back(&e);
+        if (!e.aside) v.events.push_back(&e);
       }
       if (!filter.of_player(r, r.players[p])) ++out.left_out["another role or model"];
-      else if (v.replies == 0) ++out.left_out["said nothing"];
-      else if (v.events[0]->kind == ResultEvent::Kind::Reply) ++out.left_out["spoke before a prompt"];
+      else if (v.turns.empty()) ++out.left_out["said nothing"];
+      else if (v.turns[0].before == 0 && v.turns[0].question.empty()) ++out.left_out["spoke before a prompt"];
       else views.push_back(std::move(v));
     }
   }
-  if (format == "sft") export_sft(views, filter, turns, options.has("--clean"), out);
+  if (format == "sft") export_sft(views, filter, turns, options.has("--messages"), options.has("--clean"), out);
   else if (format == "grpo") export_prompts(views, filter, turns, out);
   else if (turns) export_turns(views, filter, better, limit, out);
   else export_dialogues(views, filter, better, limit, out);
 
+  if (unknown) {
+    std::fprintf(stderr, "warning: of %zu episode%s nothing says which rules were broken%s: %s\n", unknown, unknown == 1 ? "" : "s",
+                 unknown == 1 ? "" : ", of the first", why_unknown.c_str());
+  }
   std::string why;
   for (const auto& [reason, n] : out.left_out) why += (why.empty() ? "; left out: " : ", ") + std::to_string(n) + " " + reason;
   const std::string summary = std::to_string(out.lines) + " line" + (out.lines == 1 ? "" : "s") + " from " + std::to_string(episodes.size()) + " episode" +

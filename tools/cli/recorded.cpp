@@ -143,11 +143,12 @@ Recorded read_clembench_folder(const std::string& folder, const std::string& gam
     if (!turn.is_list()) throw InputError(where + ": `turns`: expected lists, found " + describe(turn));
     for (const Json& event : turn.items()) {
       const Json& action = member(event, "action", where);
-      if (text_of(action, "type", where) != "get message") continue;
       const std::string from = text_of(event, "from", where);
       const int player = from.rfind("Player ", 0) == 0 ? std::atoi(from.c_str() + 7) - 1 : -1;
       if (player < 0) continue;
-      out.replies.push_back({text_of(action, "content", where), true, player});
+      const Json* said = action.find("content");
+      if (!said || !said->is_text()) continue;
+      out.replies.push_back({said->as_text(), true, player});
     }
   }
   out.instance = load_json(folder + "/instance.json");
@@ -168,6 +169,17 @@ Recorded read_clembench_folder(const std::string& folder, const std::string& gam
   if (!out.experiment.find("name")) out.experiment.set("name", above.filename().string());
   out.expected = std::move(interactions);
   return out;
+}
+
+Recorded read_recorded(const ResultPlace& place) {
+  if (place.folder.empty()) {
+    std::vector<Recorded> one;
+    find_recorded(place.name(), one);
+    return std::move(one.at(0));
+  }
+  const Json interactions = load_json(place.folder + "/interactions.json");
+  const Json* meta = interactions.find("meta");
+  return meta && meta->find("ppc") ? read_recorded_folder(place.folder, false) : read_clembench_folder(place.folder, place.game);
 }
 
 void find_recorded(const std::string& name, std::vector<Recorded>& out) {
@@ -311,16 +323,81 @@ std::unique_ptr<Replayed> play_again(const Recorded& r, const Game& game, const 
 }
 
 const std::pair<Game, SegmentPtr>& RecordedGames::find(const Recorded& r) {
-  const std::string name = options_.value("--game", r.game);
+  const std::string name = game_.empty() ? r.game : game_;
+  if (const auto it = missing_.find(name); it != missing_.end()) throw InputError(it->second);
   auto it = games_.find(name);
   if (it == games_.end()) {
-    Game game = open_game(name, options_.value("--engine"));
-    SegmentPtr resources = load_resources(*game.module, game.folder, options_.value("--resources"), false);
-    it = games_.emplace(name, std::make_pair(std::move(game), std::move(resources))).first;
+    try {
+      Game game = open_game(name, engine_);
+      SegmentPtr resources = load_resources(*game.module, game.folder, resources_, false);
+      it = games_.emplace(name, std::make_pair(std::move(game), std::move(resources))).first;
+    } catch (const InputError& e) {
+      missing_.emplace(name, e.what());
+      throw;
+    }
   }
   const Manifest& m = it->second.first.module->manifest();
   if (m.game != r.game) throw InputError(r.name + ": an episode of `" + r.game + "`, not of `" + m.game + "`");
   return it->second;
+}
+
+void name_rules(Result& result, RecordedGames& games, Worker& worker) {
+  if (result.rules != Result::Rules::Unknown) return;
+  std::unique_ptr<Replayed> again;
+  try {
+    if (result.instance.is_null()) throw InputError("there is no instance.json");
+    const Recorded recorded = read_recorded(result.place);
+    const auto& [game, resources] = games.find(recorded);
+    again = play_again(recorded, game, resources, worker);
+    if (again->wants_more || again->left_over) throw InputError("ppc's `" + recorded.game + "` asks for other replies than are recorded");
+    const std::string outcome = outcome_name(again->record.outcome);
+    if (!result.outcome.empty() && outcome != result.outcome) {
+      throw InputError("with ppc's `" + recorded.game + "` the same replies end as " + outcome + ", not as " + result.outcome);
+    }
+  } catch (const InputError& e) {
+    result.why_unknown = e.what();
+    return;
+  }
+  const Result now = read_episode_line(parse_json(episode_line(again->record), "episode"), result.place.name());
+  // Each player's replies in order; older versions of clembench do not log those that the game gave.
+  std::vector<std::vector<const ResultEvent*>> said(now.players.size());
+  std::vector<size_t> next(now.players.size());
+  for (const ResultEvent& e : now.events)
+    if (e.kind == ResultEvent::Kind::Reply) said[e.player].push_back(&e);
+  std::vector<size_t> players;  // of the result -> of the replay
+  for (const ResultPlayer& p : result.players) {
+    size_t i = 0;
+    while (i < now.players.size() && now.players[i].name != p.name) ++i;
+    players.push_back(i);
+  }
+  std::vector<ResultEvent*> question(result.players.size());
+  for (ResultEvent& e : result.events) {
+    if (e.kind == ResultEvent::Kind::Note || players[e.player] == now.players.size()) continue;
+    if (e.kind == ResultEvent::Kind::Send) {
+      question[e.player] = &e;
+      continue;
+    }
+    const std::vector<const ResultEvent*>& of_player = said[players[e.player]];
+    size_t& k = next[players[e.player]];
+    while (k < of_player.size() && of_player[k]->text != e.text && of_player[k]->given) ++k;
+    if (k == of_player.size()) break;
+    const ResultEvent& same = *of_player[k++];
+    e.given = same.given;
+    e.aside = same.aside;
+    e.move = same.move;
+    e.captures = same.captures;
+    e.violation = same.violation;
+    e.reward = same.reward;
+    if (e.aside && question[e.player]) question[e.player]->aside = true;
+    question[e.player] = nullptr;
+  }
+  for (size_t i = 0; i < result.players.size(); ++i) {
+    if (players[i] == now.players.size()) continue;
+    result.players[i].role = now.players[players[i]].role;
+    result.players[i].scripted = now.players[players[i]].scripted;
+  }
+  if (result.reason.empty()) result.reason = now.reason;
+  result.rules = Result::Rules::PlayedAgain;
 }
 
 }  // namespace ppc::cli

@@ -9,6 +9,7 @@
 
 #include "runtime/engine/records.h"
 #include "tools/cli/cli.h"
+#include "tools/cli/results.h"
 
 namespace ppc::cli {
 
@@ -39,6 +40,9 @@ Recorded read_recorded_line(engine::Json line, const std::string& name, const st
 /// A folder without `meta.ppc`. `game`: what the folder above is called, where interactions.json does not say.
 Recorded read_clembench_folder(const std::string& folder, const std::string& game);
 
+/// Any of the three; the folder is preferred, where there is one.
+Recorded read_recorded(const ResultPlace&);
+
 /// An episode's folder, a folder with an episodes.jsonl, an episodes.jsonl, or episodes.jsonl:K.
 void find_recorded(const std::string& name, std::vector<Recorded>& out);
 
@@ -55,13 +59,22 @@ std::unique_ptr<Replayed> play_again(const Recorded&, const Game&, const engine:
 /// The games of recorded episodes, each loaded once.
 class RecordedGames {
  public:
+  /// `game`: this one in place of the one that comes with ppc under the recorded name. All may be empty.
+  RecordedGames(std::string game, std::string engine, std::string resources)
+      : game_(std::move(game)), engine_(std::move(engine)), resources_(std::move(resources)) {}
   /// Options: --game, --engine, --resources.
-  explicit RecordedGames(const Options& options) : options_(options) {}
+  explicit RecordedGames(const Options& o) : RecordedGames(o.value("--game"), o.value("--engine"), o.value("--resources")) {}
+  /// Throws InputError, also the second time when there is no such game.
   const std::pair<Game, engine::SegmentPtr>& find(const Recorded&);
 
  private:
-  const Options& options_;
+  std::string game_, engine_, resources_;
   std::map<std::string, std::pair<Game, engine::SegmentPtr>> games_;
+  std::map<std::string, std::string> missing_;  // name -> why
 };
+
+/// Folders do not say which rules were broken, what replies gave, and which replies the game wrote itself: finds that out by
+/// playing the replies again, when the game is known and the episode goes as it was recorded; else says why not.
+void name_rules(Result&, RecordedGames&, engine::Worker&);
 
 }  // namespace ppc::cli

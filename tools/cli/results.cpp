@@ -224,11 +224,11 @@ void take_scores(Result& out, Json scores, const std::string& where) {
   out.scores = std::move(scores);
 }
 
-Result read_line(const ResultPlace& place) {
-  const std::string where = place.name();
-  const Json json = parse_json(read_bytes(place), where);
+}  // namespace
+
+Result read_episode_line(const Json& json, const std::string& where) {
   Result out;
-  out.place = place;
+  out.rules = Result::Rules::Recorded;
   out.instance = get(json, "instance", where, "");
   if (const Json* id = out.instance.find("game_id")) out.instance_id = plain(*id);
   out.seed = text(json, "seed", where);
@@ -275,16 +275,75 @@ Result read_line(const ResultPlace& place) {
     e.reward = member_or_null(m, "reward");
     const Json* invalid = m.find("invalid_utf8");
     e.invalid_utf8 = invalid && invalid->is_bool() && invalid->as_bool();
+    const Json *aside = m.find("aside"), *given = m.find("given");
+    e.aside = aside && aside->is_bool() && aside->as_bool();
+    // What the player said is of a move; records of earlier builds do not name what was given.
+    if (e.kind == ResultEvent::Kind::Reply && !out.players[e.player].scripted) {
+      e.given = (given && given->is_bool() && given->as_bool()) || (m.find("move") && e.move.is_null());
+    }
     out.events.push_back(std::move(e));
   }
   add_notes(SIZE_MAX);
   out.outcome = text(json, "outcome", where);
   out.reason = text(json, "reason", where);
   out.keys = member_or_null(json, "keys");
+  return out;
+}
+
+namespace {
+
+Result read_line(const ResultPlace& place) {
+  const std::string where = place.name();
+  const Json json = parse_json(read_bytes(place), where);
+  Result out = read_episode_line(json, where);
+  out.place = place;
   // The folder's scores are the newer ones when they have been computed again.
   if (!place.scores.empty()) take_scores(out, load_json(place.scores), place.scores);
   else take_scores(out, get(json, "scores", where, ""), where);
   return out;
+}
+
+/// What was really asked for: replies without a request are the game's own. Ours say the reply and its player, newer versions of
+/// clembench the reply; where they do not fit together nothing is taken from them.
+void take_requests(Result& out, const Json& requests) {
+  if (!requests.is_list()) return;
+  std::vector<std::pair<ResultEvent*, const Json*>> asked;
+  std::vector<ResultEvent*> given;
+  size_t next = 0;
+  for (ResultEvent& e : out.events) {
+    if (e.kind != ResultEvent::Kind::Reply) continue;
+    const Json* request = next < requests.items().size() ? &requests.items()[next] : nullptr;
+    const Json* raw = request ? request->find("raw_response_obj") : nullptr;
+    const Json* player = raw && raw->is_object() ? raw->find("clem_player") : nullptr;
+    const Json* reply = player ? player->find("response") : raw;
+    if (reply && reply->is_text() && reply->as_text() == e.text) {
+      asked.emplace_back(&e, request);
+      ++next;
+    } else if (!out.players[e.player].scripted) {
+      given.push_back(&e);
+    }
+  }
+  if (next != requests.items().size()) return;
+  for (const auto& [e, request] : asked) {
+    auto is = [&](const char* key) {
+      const Json* v = request->find(key);
+      return v && v->is_bool() && v->as_bool();
+    };
+    e->invalid_utf8 = is("invalid_utf8");
+    e->aside = e->aside || is("aside");
+  }
+  for (ResultEvent* e : given) e->given = true;
+}
+
+/// The question of an answer that the memory does not keep is not kept either.
+void mark_questions(Result& out) {
+  std::vector<ResultEvent*> last(out.players.size());
+  for (ResultEvent& e : out.events) {
+    if (e.kind == ResultEvent::Kind::Send) last[e.player] = &e;
+    if (e.kind != ResultEvent::Kind::Reply) continue;
+    if (e.aside && last[e.player]) last[e.player]->aside = true;
+    last[e.player] = nullptr;
+  }
 }
 
 Result read_folder(const ResultPlace& place) {
@@ -342,6 +401,7 @@ Result read_folder(const ResultPlace& place) {
       const Json* content = action.find("content");
       e.text = content ? plain(*content) : to_text(action);
       const std::string type = text_or(action.find("type"), "");
+      e.aside = text_or(action.find("label"), "") == "forget";
       const size_t f = player_index(out.players, from), t = player_index(out.players, to);
       if (from == "GM" && t != SIZE_MAX) {
         e.kind = ResultEvent::Kind::Send;
@@ -355,19 +415,8 @@ Result read_folder(const ResultPlace& place) {
       out.events.push_back(std::move(e));
     }
   }
-  if (ours) {
-    // Replies that were no valid UTF-8 are only marked in requests.json.
-    if (fs::exists(place.folder + "/requests.json", ec)) {
-      const Json requests = load_json(place.folder + "/requests.json");
-      size_t next = 0;
-      for (ResultEvent& e : out.events) {
-        if (e.kind != ResultEvent::Kind::Reply || out.players[e.player].scripted) continue;
-        if (!requests.is_list() || next >= requests.items().size()) break;
-        const Json* invalid = requests.items()[next++].find("invalid_utf8");
-        e.invalid_utf8 = invalid && invalid->is_bool() && invalid->as_bool();
-      }
-    }
-  }
+  if (fs::exists(place.folder + "/requests.json", ec)) take_requests(out, load_json(place.folder + "/requests.json"));
+  mark_questions(out);
   out.keys = Json::object();
   for (const Json::Member& m : json.members())
     if (m.key != "meta" && m.key != "player_models" && m.key != "players" && m.key != "turns") out.keys.add(m.key, m.value);

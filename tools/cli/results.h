@@ -40,7 +40,9 @@ struct ResultEvent {
   std::string key;                 // Note
   std::string text;
   bool invalid_utf8 = false;
-  // Reply, from episodes.jsonl only; null where unknown.
+  bool aside = false;              // Send, Reply: a side question or its answer, which the player's memory does not keep
+  bool given = false;              // Reply: written by the game for a player that is no voice of the game
+  // Reply, from episodes.jsonl or from playing it again; null where unknown.
   engine::Json move, captures, violation, reward;
 };
 
@@ -56,10 +58,16 @@ struct Result {
   double main_score = 0;           // NaN when there is none
   engine::Json scores;             // {"turn scores", "episode scores"}, or null
   engine::Json keys;               // what the game logged
+  /// Whether it is known which rules were broken: by a line of episodes.jsonl, or by playing the replies again.
+  enum class Rules { Unknown, Recorded, PlayedAgain } rules = Rules::Unknown;
+  std::string why_unknown;         // of the rules
 };
 
 /// Throws InputError naming file and place.
 Result read_result(const ResultPlace&);
+
+/// What a line of episodes.jsonl says, but for scores. `where` is for messages.
+Result read_episode_line(const engine::Json& line, const std::string& where);
 
 /// "episode scores" of an episode, checked: an object. Throws InputError.
 engine::Json read_episode_scores(const ResultPlace&);

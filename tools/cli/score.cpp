@@ -72,17 +72,6 @@ void compare(const Json& recorded, const Json& now, const std::string& path, boo
   if (!same_value(recorded, now, ours)) out.push_back({path, recorded, now});
 }
 
-Recorded read(const ResultPlace& place) {
-  if (place.folder.empty()) {
-    std::vector<Recorded> one;
-    find_recorded(place.name(), one);
-    return std::move(one.at(0));
-  }
-  const Json interactions = load_json(place.folder + "/interactions.json");
-  const Json* meta = interactions.find("meta");
-  return meta && meta->find("ppc") ? read_recorded_folder(place.folder, false) : read_clembench_folder(place.folder, place.game);
-}
-
 int score_all(const Args& args) {
   const Options options(args, {"--game", "--resources", "--engine"}, {"--write", "--verbose", "--json"});
   if (options.rest().empty()) throw UsageError("which folder?");
@@ -100,7 +89,7 @@ int score_all(const Args& args) {
     std::string state, problem;
     Json now;
     try {
-      const Recorded r = read(place);
+      const Recorded r = read_recorded(place);
       const auto& [game, resources] = games.find(r);
       const std::unique_ptr<Replayed> again = play_again(r, game, resources, worker);
       if (again->wants_more) throw InputError("the game asks for more than the " + std::to_string(again->used) + " recorded replies");

@@ -1,7 +1,7 @@
-"""as_clembench.py RECORDS OUT [--old]: writes records as clembench's own result folders have them.
+"""as_clembench.py RECORDS OUT [--old] [--rename=GAME]: writes records as clembench's own result folders have them.
 
 Without anything that only ppc writes; --old as before version 2.4: no meta, players as one text, experiment_NAME.json, no
-labels.
+labels. --rename: as episodes of another game.
 """
 import json
 import pathlib
@@ -9,6 +9,7 @@ import sys
 
 records, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 old = "--old" in sys.argv
+rename = next((a.split("=")[1] for a in sys.argv if a.startswith("--rename=")), None)
 
 
 def save(path, value):
@@ -18,9 +19,14 @@ def save(path, value):
 
 for path in sorted(records.rglob("interactions.json")):
     episode = path.parent
-    target = out / episode.relative_to(records)
+    parts = list(episode.relative_to(records).parts)
+    if rename:
+        parts[1] = rename
+    target = out.joinpath(*parts)
     interactions = json.loads(path.read_text(encoding="utf-8"))
     del interactions["meta"]["ppc"]
+    if rename:
+        interactions["meta"]["game_name"] = rename
     if old:
         del interactions["meta"], interactions["player_models"]
         for name, player in interactions["players"].items():
@@ -30,7 +36,9 @@ for path in sorted(records.rglob("interactions.json")):
         for turn in interactions["turns"]:
             for event in turn:
                 del event["action"]["label"]
-    requests = [{k: r[k] for k in ("timestamp", "manipulated_prompt_obj", "raw_response_obj")}
+    # What a backend answers; newer versions add what they made of it.
+    requests = [{"timestamp": r["timestamp"], "manipulated_prompt_obj": r["manipulated_prompt_obj"],
+                 "raw_response_obj": {"choices": [r["raw_response_obj"]], **({} if old else {"clem_player": {"response": r["raw_response_obj"]}})}}
                 for r in json.loads((episode / "requests.json").read_text(encoding="utf-8"))]
     experiment = json.loads((episode.parent / "experiment.json").read_text(encoding="utf-8"))
     save(target / "interactions.json", interactions)
