@@ -1,5 +1,6 @@
-// From source to the first move, by stage, cold and with the object cache, each in a new process; and whole processes: `ppc play` of one scripted
-// episode beside `python3 -c pass`. Medians; the stages do not count the start of the process.
+// From source to the first move, by stage, cold and with the object cache, each in a new process; every game of stdlib-games in the
+// same way, and all of them one after the other in one process; and whole processes: `ppc play` of one scripted episode beside
+// `python3 -c pass`. Medians; the stages do not count the start of the process.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -15,6 +16,7 @@
 #include "runtime/engine/episode.h"
 #include "runtime/engine/instances.h"
 #include "test/bench/lines.h"
+#include "test/bench/stdlib.h"
 
 using namespace ppc;
 
@@ -63,6 +65,30 @@ Stages once(const std::string& game, const std::string& engine, const std::strin
   return {loaded + (moved - ready), timing.read, timing.parse, timing.check, timing.lower, timing.passes, timing.make, moved - ready};
 }
 
+/// Source to code that can be called, without a cache: milliseconds on the clock.
+double compile(const std::string& game) {
+  Sources sources;
+  diag::Emitter emitter(sources);
+  driver::LoadOptions options;
+  options.tier = codegen::Tier::Quick;
+  options.cache_dir = "";
+  driver::Timing timing;
+  if (!driver::load_game(bench::game_file(game), options, emitter, &timing)) fail(game + " does not compile");
+  return timing.total;
+}
+
+/// All games one after the other in a process that has compiled nothing yet: milliseconds on the clock, and of the processor.
+struct Together { double wall, processor; };
+Together together(const char* self, const std::vector<std::string>& games) {
+  std::string command = std::string("'") + self + "' --together";
+  for (auto& g : games) command += " '" + g + "'";
+  FILE* out = popen(command.c_str(), "r");
+  Together t{};
+  if (!out || fscanf(out, "%lf %lf", &t.wall, &t.processor) != 2) fail("`" + command + "` gives no times");
+  if (pclose(out)) fail("`" + command + "` failed");
+  return t;
+}
+
 /// The same in a process of its own, where nothing is warm: not the parser, not LLVM.
 Stages in_own_process(const char* self, const std::vector<std::string>& arguments) {
   std::string command = std::string("'") + self + "' --once";
@@ -101,6 +127,14 @@ int main(int argc, char** argv) {
     printf("%f %f %f %f %f %f %f %f\n", s.total, s.read, s.parse, s.check, s.lower, s.passes, s.make, s.play);
     return 0;
   }
+  if (argc > 1 && std::string(argv[1]) == "--together") {
+    double wall = 0;
+    const double processor = bench::cpu_seconds([&] {
+      for (int i = 2; i < argc; ++i) wall += compile(argv[i]);
+    });
+    printf("%f %f\n", wall, 1e3 * processor);
+    return 0;
+  }
   char folder[] = "/tmp/ppc-bench-XXXXXX";
   if (!mkdtemp(folder)) fail("no temporary folder");
   std::string cache = std::string(folder) + "/cache";
@@ -119,6 +153,33 @@ int main(int argc, char** argv) {
       for (size_t k = 0; k < 8; ++k) bench::line(game + "/first-move/" + way.name + "/" + kStages[k], bench::median(times[k]), "ms");
     }
   }
+  // Every game, and those of clembench's suite together: all but the two that were written for this library.
+  std::vector<std::string> suite;
+  double cold_sum = 0, cached_sum = 0;
+  for (const std::string& game : bench::stdlib_games()) {
+    std::vector<double> cold, cached;
+    in_own_process(argv[0], {game, "jit", cache, "quick"});
+    for (int i = 0; i < 5; ++i) {
+      cold.push_back(in_own_process(argv[0], {game, "jit", "", "quick"}).total);
+      cached.push_back(in_own_process(argv[0], {game, "jit", cache, "quick"}).total);
+    }
+    bench::line("suite/first-move/" + game + "/cold", bench::median(cold), "ms");
+    bench::line("suite/first-move/" + game + "/cached", bench::median(cached), "ms");
+    if (game == "dond" || game == "kuhn_poker") continue;
+    suite.push_back(game);
+    cold_sum += bench::median(cold);
+    cached_sum += bench::median(cached);
+  }
+  const std::string of = std::to_string(suite.size()) + "-games";
+  bench::line("suite/first-move/sum-of-" + of + "/cold", cold_sum, "ms");
+  bench::line("suite/first-move/sum-of-" + of + "/cached", cached_sum, "ms");
+  std::vector<double> wall, processor;
+  for (int i = 0; i < 5; ++i) {
+    const Together t = together(argv[0], suite);
+    wall.push_back(t.wall), processor.push_back(t.processor);
+  }
+  bench::line("suite/compile/" + of + "-in-one-process/cold", bench::median(wall), "ms");
+  bench::line("suite/compile/" + of + "-in-one-process/cold-processor", bench::median(processor), "ms");
   // Whole processes: the cache is warm, as for a user's second run.
   std::string ppc = (std::filesystem::path(argv[0]).parent_path() / "ppc").string();
   std::string script = std::string(folder) + "/script", instances = kGames + "hellogame/instances/instances.json";
