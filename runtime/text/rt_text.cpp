@@ -407,6 +407,12 @@ void print(Out& out, int64_t v, uint32_t type, unsigned depth) {
     case PPC_K_DOCUMENT:
     case PPC_K_ANY:
     case PPC_K_REGEX: out.put(text(c, v)); break;
+    case PPC_K_ENUM: {
+      const char* name = c->type_names ? c->type_names[t.first + static_cast<uint32_t>(v)] : nullptr;
+      if (name) out.put(name, static_cast<uint32_t>(std::strlen(name)));
+      else out.put(buffer, print_int(v, buffer));
+      break;
+    }
     case PPC_K_OPTIONAL:
       if (v == 0) out.put("none", 4);
       else print(out, field(0), t.a, depth + 1);
