@@ -343,6 +343,7 @@ const std::vector<Row>& rows() {
       {F, "edit_distance", {"map<T, set<T>>", "map<T, set<T>>"}, "int", B::GraphEditDistance, "01L"},
       // use english
       {F, "stem", {"text"}, "text", B::Stem, "0", nullptr, false, "english"},
+      {F, "lemma", {"text"}, "text", B::Lemma, "0", nullptr, false, "english"},
       {F, "stopwords", {}, "set<text>", B::Stopwords, "", nullptr, false, "english"},
       // chance
       {F, "random", {"int"}, "int", B::Draw, "0", nullptr, true},

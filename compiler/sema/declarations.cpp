@@ -234,7 +234,7 @@ void Checker::collect() {
         }
       } else if (auto* use = as<ast::UseDecl>(d)) {
         if (use->library.name != "english") {
-          out_.emit(kUnknownLibrary, use->library.span, {use->library.name}).hint("there is `english` (stem, stopwords)");
+          out_.emit(kUnknownLibrary, use->library.span, {use->library.name}).hint("there is `english` (stem, lemma, stopwords)");
           continue;
         }
         for (const ast::Ident& n : use->names) {
@@ -245,7 +245,7 @@ void Checker::collect() {
             continue;
           }
           auto report = out_.emit(kUnknownMember, n.span, {use->library.name, n.name});
-          std::string near = diag::closest(n.name, {"stem", "stopwords"});
+          std::string near = diag::closest(n.name, {"stem", "lemma", "stopwords"});
           if (!near.empty()) report.hint("did you mean `" + near + "`?");
         }
       } else if (auto* play = as<ast::PlayDecl>(d)) {

@@ -6,6 +6,7 @@
 #include "runtime/abi/heap.h"
 #include "runtime/abi/segment.h"
 #include "runtime/text/english.h"
+#include "runtime/text/nouns.h"
 #include "runtime/text/utf8.h"
 
 namespace ppc::rt {
@@ -92,6 +93,22 @@ int64_t ppc_rt_stem(ppc_ctx* c, int64_t word) {
   Out out(c);
   out.put(stem.data(), n);
   out.ascii = t.ascii;
+  return out.done();
+}
+
+int64_t ppc_rt_lemma(ppc_ctx* c, int64_t word) {
+  const Text w = text(c, word);
+  charge(c, 64 + w.n);  // a search in a table for each form, and there are no more forms than letters
+  if (!w.ascii || w.n == 0) return word;
+  const ppc::text::Lemma found = ppc::text::lemma({reinterpret_cast<const char*>(w.p), w.n});
+  if (!found.other_length && !*found.ending) return part(word, 0, static_cast<uint32_t>(found.kept), true);
+  Out out(c);
+  if (found.other_length) {
+    out.put(found.other, static_cast<uint32_t>(found.other_length));
+  } else {
+    out.put(reinterpret_cast<const char*>(w.p), static_cast<uint32_t>(found.kept));
+    out.put(found.ending, static_cast<uint32_t>(std::strlen(found.ending)));
+  }
   return out.done();
 }
 

@@ -517,6 +517,17 @@ TEST_F(Rt, StemsOfWords) {
   }
 }
 
+TEST_F(Rt, LemmasOfNouns) {
+  for (const auto& [word, want] : {std::pair{"stars", "star"}, {"geese", "goose"}, {"glasses", "glass"}, {"axes", "ax"}, {"aurar", "eyrir"},
+                                   {"species", "specie"}, {"men", "men"}, {"dogsss", "dog"}, {"pigmens", "pigman"}, {"major-axes", "major_axis"},
+                                   {"qwertys", "qwertys"}, {"Stars", "Stars"}, {"na\u00efves", "na\u00efves"}, {"", ""}, {"s", "s"}}) {
+    EXPECT_EQ(s(ppc_rt_lemma(c, t(word))), want);
+  }
+  EXPECT_EQ(s(ppc_rt_lemma(c, t(std::string(100000, 's')))), "sss");
+  const std::string longer = "qqq" + std::string(100000, 's');
+  EXPECT_TRUE(s(ppc_rt_lemma(c, t(longer))) == longer);
+}
+
 // Reads `"key": "text"` and `"key": ["text", …]` pairs; enough for these files.
 std::vector<std::pair<std::string, Strings>> fields_of(const std::string& json) {
   std::vector<std::pair<std::string, Strings>> out;
@@ -673,6 +684,7 @@ TEST_F(Rt, BrokenBytesAreHarmless) {
     ppc_rt_text_is_alpha(c, v);
     ppc_rt_text_is_int(c, v);
     ppc_rt_stem(c, v);
+    ppc_rt_lemma(c, v);
     ctx.reset_step();
   }
 }
