@@ -123,6 +123,7 @@ KwUse: 'use';
 KwVar: 'var';
 KwWhere: 'where';
 KwWin: 'win';
+KwWorld: 'world';
 KwWithout: 'without';
 
 LBrace: '{' -> pushMode(DEFAULT_MODE);

@@ -7,7 +7,7 @@ options { tokenVocab = GameLexer; }
 file: declaration* EOF;
 
 declaration
-  : gameDecl | includeDecl | useDecl | playerDecl | recordDecl | enumDecl | fieldsDecl | resourceDecl | fnDecl | stepDecl
+  : gameDecl | includeDecl | useDecl | playerDecl | recordDecl | enumDecl | worldDecl | fieldsDecl | resourceDecl | fnDecl | stepDecl
   | moveDecl | playDecl | botDecl | metricDecl | keyDecl | generateDecl
   ;
 
@@ -18,6 +18,10 @@ playerDecl: KwPlayer ident (KwAs text | KwScripted)*;
 recordDecl: KwRecord ident fieldBlock;
 enumDecl: KwEnum ident LBrace enumValue (Comma enumValue)* Comma? RBrace;
 enumValue: ident (Assign text)?;
+worldDecl: KwWorld LBrace predicate* RBrace;
+predicate: predicateName LParen (ident (Comma ident)*)? RParen;
+// A thing may lie in a box.
+predicateName: ident | KwIn;
 fieldsDecl: (KwExperiment | KwInstance | KwState) fieldBlock;
 fieldBlock: LBrace field* RBrace;
 field: ident Colon type fieldTail*;
@@ -145,6 +149,7 @@ primary
   | matchExpr
   | UpperName LBrace recordField* RBrace
   | ident arguments?
+  | KwIn arguments
   | LParen expression (Comma expression)* Comma? RParen
   | LBracket (expression (generator+ | (Comma expression)* Comma?))? RBracket
   | LBrace (entry (generator+ | (Comma entry)* Comma?))? RBrace
@@ -160,7 +165,7 @@ entry: expression (Colon expression)?;
 generator: KwFor names KwIn expression (KwIf expression)?;
 arguments: LParen (argument (Comma argument)* Comma?)? RParen;
 argument: expression (Assign expression)?;
-names: ident (Comma ident)* | LParen ident (Comma ident)+ RParen;
+names: ident (Comma ident)* | LParen ident (Comma ident)+ RParen | predicateName LParen (expression (Comma expression)*)? RParen;
 
 text
   : TextOpen textPart* TextClose
@@ -181,5 +186,5 @@ ident
   | KwAll | KwAnswered | KwAny | KwAs | KwAside | KwAt | KwBot | KwBy | KwEnum | KwExperiment | KwFormat | KwFrom | KwGame | KwGenerate | KwInclude
   | KwInstance | KwInstances | KwKey | KwMax | KwMemory | KwMetric | KwMost | KwMove | KwNote | KwNotes | KwPass | KwPlay
   | KwPlayer | KwRead | KwRecord | KwRepeat | KwResource | KwReward | KwRound | KwScore | KwScripted | KwSecret | KwState
-  | KwStep | KwTogether | KwUse | KwWhere | KwWithout
+  | KwStep | KwTogether | KwUse | KwWhere | KwWithout | KwWorld
   ;

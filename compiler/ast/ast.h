@@ -84,10 +84,13 @@ struct ListLit { std::vector<ExprPtr> items; };
 struct SetLit { std::vector<ExprPtr> items; };
 struct MapLit { std::vector<std::pair<ExprPtr, ExprPtr>> entries; };
 struct TupleLit { std::vector<ExprPtr> items; };
-/// `for x in source if condition` of a comprehension; several names take a tuple (or a map's key and value) apart.
-struct Generator { std::vector<Ident> names; ExprPtr source; ExprPtr condition; };
+/// What a `for`, `any` or `all` calls what it goes through. Several names take a tuple (or a map's key and value) apart. With a
+/// `predicate` only the facts of that form count, `at(x, here)`: a term that is a new name stands for what is in its place.
+struct Names { std::vector<Ident> names; std::optional<Ident> predicate; std::vector<ExprPtr> terms; };
+/// `for x in source if condition` of a comprehension.
+struct Generator { Names names; ExprPtr source; ExprPtr condition; };
 struct Comprehension { enum class Kind { List, Set, Map } kind; ExprPtr key; ExprPtr value; std::vector<Generator> generators; };
-struct Quantified { bool all; std::vector<Ident> names; ExprPtr source, condition; };  // any x in xs: condition
+struct Quantified { bool all; Names names; ExprPtr source, condition; };  // any x in xs: condition
 struct Reveal { ExprPtr value; };
 struct Notes { std::string key; };                           // notes "key"
 struct RecordLit { Ident type; std::vector<Arg> fields; };  // reserved for `Name { field = … }`
@@ -137,7 +140,7 @@ struct Let { Ident name; TypePtr type; ExprPtr value; bool mutable_; TypePtr as;
 struct Assign { ExprPtr target; ExprPtr value; };                            // x = e, x[i] = e
 struct Evaluate { ExprPtr call; };                                           // left.remove(x), step(…)
 struct If { ExprPtr condition; Block then; Block otherwise; bool else_if = false; };
-struct For { std::vector<Ident> names; ExprPtr source; ExprPtr where; Block body; };
+struct For { Names names; ExprPtr source; ExprPtr where; Block body; };
 struct Round { Ident name; ExprPtr source; Block body; };                    // round r in 1..n { … }
 struct Together { Block body; };                                             // together { asks }
 struct RepeatAtMost { ExprPtr times; Block body; };                          // repeat at most n { … }
@@ -191,6 +194,9 @@ struct Field {
 struct FieldsDecl { enum class Where { Experiment, Instance, State } where; std::vector<Field> fields; std::vector<std::string> dangling; };
 struct RecordDecl { Ident name; std::vector<Field> fields; };
 struct EnumDecl { Ident name; std::vector<std::pair<Ident, std::string>> values; };  // value, its spelling in files ("" = same)
+/// `at(thing, place)`: what can be true of a world; the terms' names say what they are.
+struct Predicate { Comments comments; std::vector<std::string> doc; Ident name; std::vector<Ident> terms; Span span; };
+struct WorldDecl { std::vector<Predicate> predicates; std::vector<std::string> dangling; };
 struct PlayerDecl { Ident name; std::string display; bool scripted = false; };  // display "" : the name
 struct UseDecl { Ident library; std::vector<Ident> names; };                      // use english (stem, stopwords)
 struct IncludeDecl { std::string path; Span path_span; };
@@ -211,7 +217,7 @@ struct Decl {
   Span span;
   Comments comments;
   std::vector<std::string> doc;  // `///` lines in front
-  std::variant<FieldsDecl, RecordDecl, EnumDecl, PlayerDecl, UseDecl, IncludeDecl, ResourceDecl, FnDecl, StepDecl, MoveDecl,
+  std::variant<FieldsDecl, RecordDecl, EnumDecl, WorldDecl, PlayerDecl, UseDecl, IncludeDecl, ResourceDecl, FnDecl, StepDecl, MoveDecl,
                PlayDecl, BotDecl, MetricDecl, KeyDecl, GenerateDecl>
       node;
 };

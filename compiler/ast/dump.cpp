@@ -114,8 +114,15 @@ Node tree(const Arg& a) {
   return tree(a.value);
 }
 
+Node tree(const Names& n) {
+  if (!n.predicate) return named("names", n.names);
+  std::vector<Node> out{leaf(n.predicate->name)};
+  for (const ExprPtr& t : n.terms) out.push_back(tree(t));
+  return list("fact", std::move(out));
+}
+
 Node tree(const Generator& g) {
-  std::vector<Node> out{named("names", g.names), tree(g.source)};
+  std::vector<Node> out{tree(g.names), tree(g.source)};
   if (g.condition) out.push_back(list("if", {tree(g.condition)}));
   return list("for", std::move(out));
 }
@@ -176,7 +183,7 @@ struct ExprTree {
     for (const Generator& g : x.generators) out.push_back(tree(g));
     return list(kinds[static_cast<int>(x.kind)], std::move(out));
   }
-  Node operator()(const Quantified& x) { return list(x.all ? "all" : "any", {named("names", x.names), tree(x.source), tree(x.condition)}); }
+  Node operator()(const Quantified& x) { return list(x.all ? "all" : "any", {tree(x.names), tree(x.source), tree(x.condition)}); }
   Node operator()(const Reveal& x) { return list("reveal", {tree(x.value)}); }
   Node operator()(const Notes& x) { return list("notes", {leaf(quote(x.key))}); }
   Node operator()(const RecordLit& x) { return list("new " + x.type.name, trees(x.fields)); }
@@ -228,7 +235,7 @@ struct StmtTree {
     return list("if", std::move(out));
   }
   Node operator()(const For& x) {
-    std::vector<Node> out{named("names", x.names), tree(x.source)};
+    std::vector<Node> out{tree(x.names), tree(x.source)};
     if (x.where) out.push_back(list("where", {tree(x.where)}));
     out.push_back(body(x.body));
     return list("for", std::move(out));
@@ -323,6 +330,15 @@ struct DeclTree {
     std::vector<Node> out{tree(x.name)};
     for (const auto& [name, spelling] : x.values) out.push_back(spelling.empty() ? tree(name) : list("=", {tree(name), leaf(quote(spelling))}));
     return list("enum", std::move(out));
+  }
+  Node operator()(const WorldDecl& x) {
+    std::vector<Node> out;
+    for (const Predicate& p : x.predicates) {
+      std::vector<Node> parts{tree(p.name)};
+      for (const Ident& t : p.terms) parts.push_back(tree(t));
+      out.push_back(list("predicate", std::move(parts)));
+    }
+    return list("world", std::move(out));
   }
   Node operator()(const PlayerDecl& x) {
     std::vector<Node> out{tree(x.name)};

@@ -170,6 +170,15 @@ std::string names(const std::vector<Ident>& list) {
   return out;
 }
 
+D bracketed(const char* open, std::vector<D> items, const char* close);
+
+D names(const Names& n) {
+  if (!n.predicate) return text(names(n.names));
+  std::vector<D> terms;
+  for (const ExprPtr& t : n.terms) terms.push_back(expr(*t));
+  return concat({text(n.predicate->name), bracketed("(", std::move(terms), ")")});
+}
+
 D bracketed(const char* open, std::vector<D> items, const char* close) {
   if (items.empty()) return text(std::string(open) + close);
   for (D& item : items) item = group(item);
@@ -228,7 +237,7 @@ D if_expression(const IfExpr& e) {
 }
 
 D for_in(const Generator& g) {
-  std::vector<D> parts{text("for " + names(g.names) + " in "), expr(*g.source)};
+  std::vector<D> parts{text("for "), names(g.names), text(" in "), expr(*g.source)};
   if (g.condition) parts.insert(parts.end(), {line(), text("if "), expr(*g.condition)});
   return concat(std::move(parts));
 }
@@ -310,7 +319,7 @@ D bare(const Expr& e) {
       return group(concat({text(is_list ? "[" : "{"), align(concat(std::move(parts))), text(is_list ? "]" : "}")}));
     }
     D operator()(const Quantified& x) {
-      return concat({text((x.all ? "all " : "any ") + names(x.names) + " in "), operand(*x.source, kOr), text(": "), expr(*x.condition)});
+      return concat({text(x.all ? "all " : "any "), names(x.names), text(" in "), operand(*x.source, kOr), text(": "), expr(*x.condition)});
     }
     D operator()(const Reveal& x) { return concat({text("reveal "), operand(*x.value, kPrefix)}); }
     D operator()(const Notes& x) { return text("notes " + quoted(x.key)); }
@@ -632,7 +641,7 @@ D statement(const Stmt& s, int width, int indent) {
       return either(if_statement(x, true, indent), if_statement(x, false, indent));
     }
     D operator()(const For& x) {
-      std::vector<D> parts{text("for " + names(x.names) + " in "), expr(*x.source)};
+      std::vector<D> parts{text("for "), names(x.names), text(" in "), expr(*x.source)};
       if (x.where) parts.insert(parts.end(), {text(" where "), nest(kIndent, expr(*x.where))});
       parts.insert(parts.end(), {text(" "), block(x.body, indent)});
       return concat(std::move(parts));
@@ -813,6 +822,38 @@ D params(const std::vector<Param>& list) {
   return bracketed("(", std::move(items), ")");
 }
 
+/// Predicates stand as the author grouped them: on a line of their own, or behind the one before.
+D world_block(const WorldDecl& x) {
+  std::vector<D> out;
+  const Comments* line = nullptr;  // its comment is still to come
+  for (const Predicate& p : x.predicates) {
+    std::string form = p.name.name + "(" + names(p.terms) + ")";
+    bool joined = line && p.comments.same_line && !has_comments(p.comments) && p.doc.empty() && line->after.empty();
+    if (joined) {
+      out.push_back(text("  " + form));
+    } else {
+      if (line) line_after(out, *line);
+      if (line) out.push_back(hard());
+      if (line && p.comments.blank_before) out.push_back(hard());
+      lines_before(out, p.comments.before);
+      doc_lines(out, p.doc);
+      out.push_back(text(form));
+    }
+    line = &p.comments;
+  }
+  if (line) line_after(out, *line);
+  for (const std::string& c : x.dangling) {
+    if (!out.empty()) out.push_back(hard());
+    out.push_back(text(comment(c)));
+  }
+  if (out.empty()) return text("world { }");
+  bool one_line = x.dangling.empty();
+  for (const Predicate& p : x.predicates) one_line &= p.comments.same_line && !has_comments(p.comments) && p.doc.empty();
+  if (one_line) out.insert(out.begin(), text("world { ")), out.push_back(text(" }"));
+  else out = {text("world {"), nest(kIndent, concat({hard(), concat(std::move(out))})), hard(), text("}")};
+  return concat(std::move(out));
+}
+
 enum DeclColumn { kNone, kPlayer, kMetric, kMetricAt, kKey, kResourceDecl };
 
 DeclColumn column_of(const Decl& d) {
@@ -843,6 +884,7 @@ D declaration(const Decl& d, int width) {
       for (const auto& [name, spelling] : x.values) items.push_back(text(name.name + (spelling.empty() ? "" : " = " + quoted(spelling))));
       return concat({text("enum " + x.name.name + " { "), align(fill(std::move(items), ", ")), text(" }")});
     }
+    D operator()(const WorldDecl& x) { return world_block(x); }
     D operator()(const PlayerDecl& x) {
       return text("player " + (x.display.empty() ? x.name.name : padded(x.name.name, width) + " as " + quoted(x.display)) + (x.scripted ? " scripted" : ""));
     }

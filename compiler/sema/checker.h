@@ -105,6 +105,7 @@ class Checker {
   };
   struct Callable {
     bool step = false;
+    const ast::Predicate* predicate = nullptr;  // neither step nor function
     uint32_t index = 0;
     Span span;
     bool used = false;
@@ -190,8 +191,13 @@ class Checker {
   ValuePtr record(const ast::Expr&, const ast::RecordLit&);
   ValuePtr ask_value(uint32_t ask, Span);
   ValuePtr ask_field(uint32_t ask, const ast::Ident& field, bool* found);
-  /// Opens the walk's names in the current scope. `condition` may be null.
-  Walk walk(const std::vector<ast::Ident>& names, const ast::Expr& source, const ast::Expr* condition);
+  /// Opens the walk's names in the current scope; those of a fact are `fact_fits`'s.
+  Walk walk(const ast::Names&, const ast::Expr& source);
+  Walk walk_where(const ast::Names&, const ast::Expr& source, const ast::Expr* condition);
+  /// Whether the fact in `from` has the form that `names` says; its new names stand for what is in their places, also in `condition`,
+  /// which has to hold besides (null: nothing). `otherwise`: what a fact of another form gives.
+  ValuePtr fact_fits(LocalId from, const ast::Names& names, const ast::Expr* condition, bool otherwise);
+  ValuePtr fact(Span, const ast::Predicate&, const std::vector<ast::Arg>& terms);
   LocalId declare(const ast::Ident&, TypeId, bool changeable, const char* what, bool warn);
   bool shadows(const std::string& name, Span);
   Variable* find(const std::string& name);
@@ -251,6 +257,8 @@ class Checker {
   std::map<std::string, Symbol> generator_resources_;
   std::map<std::string, uint32_t> notes_;                     // key -> slot
   std::set<std::string> library_;                             // names from `use`
+
+  bool world_ = false;  // there are facts
 
   std::vector<const ast::MoveDecl*> move_decls_;
   enum class MoveState : uint8_t { Todo, Busy, Done };

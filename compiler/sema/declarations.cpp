@@ -232,6 +232,15 @@ void Checker::collect() {
           facts_.step_ends.push_back(end_of(d.span));
           step_decls_.push_back(as<ast::StepDecl>(d));
         }
+      } else if (auto* world = as<ast::WorldDecl>(d)) {
+        world_ = true;
+        for (const ast::Predicate& p : world->predicates) {
+          Callable c;
+          c.predicate = &p;
+          c.span = p.name.span;
+          auto [at, added] = callables_.try_emplace(p.name.name, c);
+          if (!added) duplicate(p.name, at->second.span);
+        }
       } else if (auto* use = as<ast::UseDecl>(d)) {
         if (use->library.name != "english") {
           out_.emit(kUnknownLibrary, use->library.span, {use->library.name}).hint("there is `english` (stem, lemma, stopwords)");
@@ -316,6 +325,7 @@ TypeId Checker::named_type(const std::string& name, Span span) {
   if (name == "regex") return t.regex_;
   if (name == "any") return t.any_;
   if (name == "document") return t.document_;
+  if (name == "fact" && world_) return t.list(t.text_);
   auto at = types_.find(name);
   if (at != types_.end()) {
     at->second.used = true;
@@ -329,6 +339,7 @@ TypeId Checker::named_type(const std::string& name, Span span) {
   if (name == "string" || name == "str") near = "text";
   if (name == "list") report.hint("a list of texts is `[text]`");
   else if (name == "number" || name == "integer") report.hint("there is `int`, and `float`");
+  else if (name == "fact") report.hint("`world { … }` says which facts there are");
   else if (name == "boolean") report.hint("did you mean `bool`?");
   else if (!near.empty()) report.hint("did you mean `" + near + "`?");
   return poison_;
@@ -403,7 +414,6 @@ void Checker::declare_types() {
 }
 
 void Checker::declare_values() {
-  TypeTable& t = game_->types;
   facts_.slot_declared.assign(game_->slots.size(), false);
   facts_.slot_owner.assign(game_->slots.size(), "");
   for (const PendingField& p : pending_fields_) {
@@ -941,7 +951,7 @@ void Checker::warn_unused() {
   for (auto& [n, s] : generator_resources_)
     if (!s.used) warn("the resource", n, s.span);
   for (auto& [n, c] : callables_)
-    if (!c.used) warn(c.step ? "the step" : "the function", n, c.span);
+    if (!c.used) warn(c.predicate ? "the predicate" : c.step ? "the step" : "the function", n, c.span);
   for (auto& [n, x] : types_)
     if (!x.used) warn(x.kind == NamedType::Kind::Move ? "the move" : x.kind == NamedType::Kind::Record ? "the record" : "the enum", n, x.span);
   for (auto& [n, p] : players_)

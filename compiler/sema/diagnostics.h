@@ -28,6 +28,7 @@ inline const Diagnostic kDependsOnItself{"E0216", "depends-on-itself", Severity:
 inline const Diagnostic kTooManyPlayers{"E0217", "too-many-players", Severity::Error,
                                         "a game has at most {0} players, this one has {1}"};
 inline const Diagnostic kContainsItself{"E0218", "contains-itself", Severity::Error, "a value of `{0}` contains another one"};
+inline const Diagnostic kUnknownPredicate{"E0219", "unknown-predicate", Severity::Error, "the world has no `{0}`"};
 inline const Diagnostic kUnused{"W0201", "unused", Severity::Warning, "{0} `{1}` is never used"};
 
 // ---- types --------------------------------------------------------------------------------------------------------

@@ -242,8 +242,9 @@ ValuePtr Checker::unknown(const std::string& name, Span span) {
   if (near.empty() && !first("name ", name)) return poison(span);
   auto report = out_.emit(kUnknownName, span, {name});
   if (auto c = callables_.find(name); c != callables_.end()) {
-    report.label(c->second.span, c->second.step ? "a step of this name" : "a function of this name");
-    if (!c->second.step) report.hint("call it: `" + name + "(…)`");
+    report.label(c->second.span, c->second.step ? "a step of this name" : c->second.predicate ? "a predicate of this name" : "a function of this name");
+    if (c->second.predicate) report.hint("`" + name + "(…)` is a fact");
+    else if (!c->second.step) report.hint("call it: `" + name + "(…)`");
   } else if (auto t = types_.find(name); t != types_.end()) {
     report.label(t->second.span, t->second.kind == NamedType::Kind::Move     ? "a move of this name"
                                  : t->second.kind == NamedType::Kind::Record ? "a record of this name"
@@ -662,6 +663,10 @@ ValuePtr Checker::call(const ast::Expr& whole, const ast::Call& c, TypeId want) 
     return method(whole.span, std::move(receiver), c.callee, c.args);
   }
   auto at = callables_.find(c.callee.name);
+  if (at != callables_.end() && at->second.predicate) {
+    at->second.used = true;
+    return fact(whole.span, *at->second.predicate, c.args);
+  }
   if (at != callables_.end() && !at->second.step) {
     at->second.used = true;
     const Function& f = game_->functions[at->second.index];
@@ -1059,8 +1064,93 @@ ValuePtr Checker::match(const ast::Expr& e, const ast::MatchExpr& match, TypeId 
   return bound;
 }
 
-Walk Checker::walk(const std::vector<ast::Ident>& names, const ast::Expr& source, const ast::Expr* condition_) {
+// ---- facts ----------------------------------------------------------------------------------------------------------
+
+/// A fact is the list of its predicate's name and its terms.
+ValuePtr Checker::fact(Span span, const ast::Predicate& p, const std::vector<ast::Arg>& terms) {
   TypeTable& t = game_->types;
+  Build m = build(span);
+  std::vector<ValuePtr> values;
+  values.push_back(m.text(p.name.name));
+  bool broken = false;
+  for (const ast::Arg& a : terms) {
+    if (a.key || a.name) {
+      out_.emit(kArguments, a.value->span, {p.name.name, "terms without names", "a named one"});
+      return poison(span);
+    }
+    values.push_back(typed(*a.value, t.text_));
+    broken |= bad(*values.back());
+  }
+  if (terms.size() != p.terms.size()) {
+    out_.emit(kArguments, span, {p.name.name, count_text(p.terms.size(), "term"), std::to_string(terms.size())})
+        .label(p.name.span, "declared here");
+    return poison(span);
+  }
+  if (broken) return poison(span);
+  return m.of(Op::MakeList, t.list(t.text_), std::move(values));
+}
+
+ValuePtr Checker::fact_fits(LocalId from, const ast::Names& names, const ast::Expr* condition_, bool otherwise) {
+  TypeTable& t = game_->types;
+  Span span = names.predicate->span;
+  Build m = build(span);
+  auto at = callables_.find(names.predicate->name);
+  if (at == callables_.end() || !at->second.predicate) {
+    std::vector<std::string> all;
+    for (auto& [n, c] : callables_)
+      if (c.predicate) all.push_back(n);
+    std::string near = diag::closest(names.predicate->name, all);
+    auto report = out_.emit(kUnknownPredicate, span, {names.predicate->name});
+    if (at != callables_.end()) report.label(at->second.span, "this is no predicate");
+    if (!near.empty()) report.hint("did you mean `" + near + "`?");
+    else report.hint("`world { " + names.predicate->name + "(…) }` declares it");
+  } else {
+    at->second.used = true;
+    const ast::Predicate& p = *at->second.predicate;
+    if (p.terms.size() != names.terms.size())
+      out_.emit(kArguments, span, {p.name.name, count_text(p.terms.size(), "term"), std::to_string(names.terms.size())})
+          .label(p.name.span, "declared here");
+  }
+  auto part = [&](size_t i) { return m.call(B::ListAt, t.text_, m.local(from), m.integer(static_cast<int64_t>(i))); };
+  auto equal = [&](size_t i, ValuePtr v) { return m.call(B::TextEq, t.bool_, part(i), std::move(v)); };
+  // From left to right: a test has to hold before the next one is made, a name is bound before it is used.
+  struct Link { ValuePtr test; LocalId local = 0; size_t term = 0; };
+  std::vector<Link> chain;
+  chain.push_back({m.op(Op::EqInt, t.bool_, m.call(B::ListLength, t.int_, m.local(from)),
+                        m.integer(static_cast<int64_t>(names.terms.size()) + 1))});
+  chain.push_back({equal(0, m.text(names.predicate->name))});
+  for (size_t i = 0; i < names.terms.size(); ++i) {
+    const ast::Expr& term = *names.terms[i];
+    auto* name = as<ast::Name>(term);
+    if (name && name->name == "_") continue;
+    if (name && !term.parenthesised) {
+      std::vector<std::string> known = visible_names();
+      if (std::find(known.begin(), known.end(), name->name) == known.end()) {
+        chain.push_back({nullptr, declare({name->name, term.span}, t.text_, false, "variable", true), i + 1});
+        continue;
+      }
+    }
+    ValuePtr v = typed(term, t.text_);
+    if (!bad(*v)) chain.push_back({equal(i + 1, std::move(v))});
+  }
+  ValuePtr result = condition_ ? condition(*condition_) : m.boolean(!otherwise);
+  if (bad(*result)) return result;
+  for (size_t i = chain.size(); i-- > 0;) {
+    if (chain[i].test) {
+      result = otherwise ? m.op(Op::Or, t.bool_, m.negate(std::move(chain[i].test)), std::move(result))
+                         : m.op(Op::And, t.bool_, std::move(chain[i].test), std::move(result));
+    } else {
+      result = m.op(Op::Bind, t.bool_, part(chain[i].term), std::move(result));
+      result->local = chain[i].local;
+    }
+  }
+  return result;
+}
+
+Walk Checker::walk(const ast::Names& form, const ast::Expr& source) {
+  TypeTable& t = game_->types;
+  const std::vector<ast::Ident>& names = form.names;
+  const size_t count = form.predicate ? 1 : names.size();
   Walk w;
   std::vector<TypeId> types;
   TypeId whole = poison_;
@@ -1089,7 +1179,7 @@ Walk Checker::walk(const std::vector<ast::Ident>& names, const ast::Expr& source
         case Kind::Set: w.over = Walk::Over::Set; types = {c.args[0]}; break;
         case Kind::Text: w.over = Walk::Over::Text; types = {t.text_}; break;
         case Kind::Map:
-          if (names.size() == 1) {
+          if (count == 1) {
             w.source = build(source.span).call(B::MapKeys, t.list(c.args[0]), std::move(w.source));
             types = {c.args[0]};
           } else {
@@ -1103,11 +1193,19 @@ Walk Checker::walk(const std::vector<ast::Ident>& names, const ast::Expr& source
           w.source = poison(source.span);
         }
       }
-      if (names.size() > 1 && types.size() == 1 && t[types[0]].kind == Kind::Tuple) {
+      if (count > 1 && types.size() == 1 && t[types[0]].kind == Kind::Tuple) {
         w.takes_tuple_apart = true;
         types = t[types[0]].args;
       }
     }
+  }
+  if (form.predicate) {
+    if (!bad(*w.source) && (types.size() != 1 || types[0] != t.list(t.text_))) {
+      out_.emit(kTypeMismatch, source.span, {"facts", t.print(whole)}).hint("a `" + form.predicate->name + "(…)` is looked for among a `[fact]` or a `set<fact>`");
+      w.source = poison(source.span);
+    }
+    w.names = {build(form.predicate->span).new_local("", bad(*w.source) ? poison_ : types[0])};
+    return w;
   }
   if (!bad(*w.source) && types.size() != names.size()) {
     out_.emit(kTakingApart, names.back().span, {t.print(whole), std::to_string(names.size())});
@@ -1115,7 +1213,13 @@ Walk Checker::walk(const std::vector<ast::Ident>& names, const ast::Expr& source
   }
   for (size_t i = 0; i < names.size(); ++i)
     w.names.push_back(declare(names[i], bad(*w.source) || i >= types.size() ? poison_ : types[i], false, "variable", false));
-  if (condition_) w.condition = condition(*condition_);
+  return w;
+}
+
+Walk Checker::walk_where(const ast::Names& names, const ast::Expr& source, const ast::Expr* condition_) {
+  Walk w = walk(names, source);
+  if (names.predicate) w.condition = fact_fits(w.names[0], names, condition_, false);
+  else if (condition_) w.condition = condition(*condition_);
   return w;
 }
 
@@ -1126,7 +1230,7 @@ ValuePtr Checker::comprehension(const ast::Expr& e, const ast::Comprehension& c,
   std::vector<Walk> walks;
   bool broken = false;
   for (const ast::Generator& g : c.generators) {
-    walks.push_back(walk(g.names, *g.source, g.condition.get()));
+    walks.push_back(walk_where(g.names, *g.source, g.condition.get()));
     broken |= bad(*walks.back().source) || (walks.back().condition && bad(*walks.back().condition));
   }
   TypeId element = kNoType, key_type = kNoType;
@@ -1419,8 +1523,8 @@ ValuePtr Checker::expr(const ast::Expr& e, TypeId want) {
   if (auto* x = as<ast::Comprehension>(e)) return comprehension(e, *x, want);
   if (auto* x = as<ast::Quantified>(e)) {
     push();
-    Walk w = walk(x->names, *x->source, nullptr);
-    ValuePtr c = condition(*x->condition);
+    Walk w = walk(x->names, *x->source);
+    ValuePtr c = x->names.predicate ? fact_fits(w.names[0], x->names, x->condition.get(), x->all) : condition(*x->condition);
     pop();
     if (bad(*w.source) || bad(*c)) return poison(e.span);
     ValuePtr v = m.op(x->all ? Op::All : Op::Any, t.bool_, std::move(c));

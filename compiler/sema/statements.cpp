@@ -78,7 +78,7 @@ void Checker::statement(const ast::Stmt& s, Statements& out) {
   if (auto* x = as<ast::For>(s)) {
     Statement m = make(S::For, s.span);
     push();
-    m.walk = walk(x->names, *x->source, x->where.get());
+    m.walk = walk_where(x->names, *x->source, x->where.get());
     bool top = ctx_->top;
     ctx_->top = false;
     ctx_->loops.push_back(false);
@@ -95,7 +95,7 @@ void Checker::statement(const ast::Stmt& s, Statements& out) {
     if (!allowed(s, "round", {W::Play, W::Step})) return;
     Statement m = make(S::Round, s.span);
     push();
-    m.walk = walk({x->name}, *x->source, nullptr);
+    m.walk = walk({{x->name}, {}, {}}, *x->source);
     if (m.walk->over != Walk::Over::Range && !bad(*m.walk->source))
       out_.emit(kTypeMismatch, x->source->span, {"a range such as 1..n", t.print(m.walk->source->type)})
           .hint("`for` goes through collections");

@@ -141,6 +141,16 @@ class Builder {
     return out;
   }
 
+  Ident predicate_name(P::PredicateNameContext* c) const { return {c->getText(), span(c)}; }
+
+  Names names(P::NamesContext* c) {
+    Names out;
+    out.names = idents(c->ident());
+    if (c->predicateName()) out.predicate = predicate_name(c->predicateName());
+    for (auto* e : c->expression()) out.terms.push_back(expression(e));
+    return out;
+  }
+
   int64_t integer(Token* t) {
     std::string digits = t->getText();
     int64_t value = 0;
@@ -469,7 +479,7 @@ class Builder {
       return make(where, IfExpr{std::move(condition), std::move(then), expression(c->expression(2))});
     }
     auto* c = static_cast<P::QuantifiedExprContext*>(context);
-    Quantified q{c->KwAll() != nullptr, idents(c->names()->ident()), nullptr, nullptr};
+    Quantified q{c->KwAll() != nullptr, names(c->names()), nullptr, nullptr};
     q.source = expression(c->expression(0));
     q.condition = expression(c->expression(1));
     return make(where, std::move(q));
@@ -548,7 +558,7 @@ class Builder {
     std::vector<Generator> out;
     for (auto* g : list) {
       auto es = g->expression();
-      Generator generator{idents(g->names()->ident()), expression(es[0]), nullptr};
+      Generator generator{names(g->names()), expression(es[0]), nullptr};
       if (es.size() > 1) generator.condition = expression(es[1]);
       out.push_back(std::move(generator));
     }
@@ -580,6 +590,7 @@ class Builder {
       if (c->arguments()) return make(where, Call{nullptr, ident(c->ident()), arguments(c->arguments())});
       return make(where, Name{c->ident()->getStart()->getText()});
     }
+    if (c->KwIn()) return make(where, Call{nullptr, {"in", span(c->KwIn())}, arguments(c->arguments())});
     auto values = c->expression();
     if (c->LParen()) {
       if (values.size() == 1 && c->Comma().empty()) {
@@ -866,7 +877,7 @@ class Builder {
       stmt.node = if_statement(c);
     } else if (auto* c = k->forStatement()) {
       auto es = c->expression();
-      For out{idents(c->names()->ident()), expression(es[0]), nullptr, {}};
+      For out{names(c->names()), expression(es[0]), nullptr, {}};
       if (es.size() > 1) out.where = expression(es[1]);
       out.body = block(c->block());
       stmt.node = std::move(out);
@@ -997,8 +1008,7 @@ class Builder {
     for (auto* f : c->field())
       if (!f->exception) out.push_back(field(f));
     uint32_t end = span(c->RBrace()).begin;
-    std::vector<std::string> behind;
-    for (; next_ < comments_.size() && comments_[next_].begin < end; ++next_) behind.push_back(comments_[next_].text);
+    std::vector<std::string> behind = this->dangling(end);
     if (dangling) *dangling = std::move(behind);
     else if (!out.empty()) for (auto& b : behind) out.back().comments.before.push_back(std::move(b));
     else next_ -= behind.size();  // left to the declaration
@@ -1009,6 +1019,29 @@ class Builder {
     std::vector<Param> out;
     if (c)
       for (auto* p : c->param()) out.push_back({ident(p->ident()), type(p->type())});
+    return out;
+  }
+
+  /// Comments behind the last part of a block.
+  std::vector<std::string> dangling(uint32_t end) {
+    std::vector<std::string> out;
+    for (; next_ < comments_.size() && comments_[next_].begin < end; ++next_) out.push_back(comments_[next_].text);
+    return out;
+  }
+
+  WorldDecl world(P::WorldDeclContext* c) {
+    WorldDecl out;
+    for (auto* p : c->predicate()) {
+      if (p->exception) continue;
+      Predicate made;
+      made.span = span(p);
+      made.comments = before(made.span.begin, &made.doc);
+      made.name = predicate_name(p->predicateName());
+      made.terms = idents(p->ident());
+      after(made.comments, made.span.end);
+      out.predicates.push_back(std::move(made));
+    }
+    out.dangling = dangling(span(c->RBrace()).begin);
     return out;
   }
 
@@ -1034,6 +1067,8 @@ class Builder {
       EnumDecl e{ident(c->ident()), {}};
       for (auto* v : c->enumValue()) e.values.emplace_back(ident(v->ident()), v->text() ? plain(v->text(), "the spelling of a value") : "");
       out.node = std::move(e);
+    } else if (auto* c = d->worldDecl()) {
+      out.node = world(c);
     } else if (auto* c = d->fieldsDecl()) {
       FieldsDecl f{c->KwExperiment() ? FieldsDecl::Where::Experiment : c->KwInstance() ? FieldsDecl::Where::Instance : FieldsDecl::Where::State, {}, {}};
       f.fields = fields(c->fieldBlock(), &f.dangling);

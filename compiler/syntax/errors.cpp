@@ -43,7 +43,7 @@ const std::map<std::string, std::string>& declaration_forms() {
       {"resource", "resource NAME : TYPE = \"FILE\""}, {"fn", "fn NAME(a: TYPE) -> TYPE = VALUE"},
       {"step", "step NAME(a: TYPE) { … }"}, {"move", "move Name by PLAYER { … }"}, {"play", "play { … }"},
       {"bot", "bot PLAYER NAME { … }"}, {"metric", "metric \"NAME\" = VALUE"}, {"key", "key \"NAME\" = VALUE"},
-      {"generate", "generate { … }"}};
+      {"generate", "generate { … }"}, {"world", "world { PREDICATE(term, …) … }"}};
   return forms;
 }
 
@@ -104,7 +104,7 @@ bool starts_declaration(size_t type) {
   switch (type) {
     case P::KwGame: case P::KwInclude: case P::KwUse: case P::KwPlayer: case P::KwRecord: case P::KwEnum: case P::KwExperiment:
     case P::KwInstance: case P::KwState: case P::KwResource: case P::KwFn: case P::KwStep: case P::KwMove: case P::KwPlay:
-    case P::KwBot: case P::KwMetric: case P::KwKey: case P::KwGenerate:
+    case P::KwBot: case P::KwMetric: case P::KwKey: case P::KwGenerate: case P::KwWorld:
       return true;
     default:
       return false;
@@ -451,7 +451,7 @@ bool is_soft_keyword(size_t token) {
     case P::KwMax: case P::KwMemory: case P::KwMetric: case P::KwMost: case P::KwMove: case P::KwNote: case P::KwNotes: case P::KwPass:
     case P::KwPlay: case P::KwPlayer: case P::KwRead: case P::KwRecord: case P::KwRepeat: case P::KwResource: case P::KwReward:
     case P::KwRound: case P::KwScore: case P::KwScripted: case P::KwSecret: case P::KwState: case P::KwStep: case P::KwTogether: case P::KwUse:
-    case P::KwWhere: case P::KwWithout:
+    case P::KwWhere: case P::KwWithout: case P::KwWorld:
       return true;
     default:
       return false;

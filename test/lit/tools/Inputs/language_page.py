@@ -22,6 +22,18 @@ step attempt(r: int) {
   ask guesser for Guess
 }
 """,
+    "A world of facts": """game demo
+player guesser
+move Open by guesser { format "open " {box: word}  else pass }
+play {
+  let move = ask guesser for Open
+  for place in [p for at("me", p) in now] {
+    for facts, answer in [opening(now, move.box, place)] { now = facts  tell guesser answer }
+  }
+  if any in(x, "me") in now: x == "coin" { win }
+  lose
+}
+""",
     "Functions and expressions": 'game demo\nplayer guesser\nplay { brief guesser shown("tree", "e")  win score speed(1) }\n',
     "Texts that spell out values": """game demo
 player guesser
