@@ -10,6 +10,7 @@
 #include "tools/cli/cli.h"
 #include "tools/cli/eval_page.h"
 #include "tools/cli/evaluation.h"
+#include "tools/cli/recorded.h"
 #include "tools/cli/text.h"
 
 namespace ppc::cli {
@@ -35,6 +36,7 @@ Without an option that writes a file, prints the table.
   --bootstrap N     samples for the intervals (default 1000; 0: no intervals)
   --seed S          of the bootstrap (default 0)
   --confidence P    per cent (default 95)
+  --resources GAME=DIR  in place of the game's resources folder, where clembench's folders are played again to name broken rules
   --json            prints everything as one JSON value
 
 FILE may be - for stdout.
@@ -81,12 +83,12 @@ void print(const Evaluation& e) {
       rows.push_back({"", range(row.clemscore_interval), range(row.played_interval), range(row.quality_interval)});
     }
     for (const auto& [game, cell] : row.games) {
-      rows.push_back({"  " + game, "", fixed(cell.played, 2), fixed(cell.quality, 2), fixed(cell.deviation, 2), std::to_string(cell.won),
-                      std::to_string(cell.lost), std::to_string(cell.aborted)});
+      rows.push_back({"  " + game, "", fixed(cell.played, 2), fixed(cell.quality, 2), fixed(cell.deviation, 2), std::to_string(cell.all.won),
+                      std::to_string(cell.all.lost), std::to_string(cell.all.aborted)});
     }
     print_table(rows);
     double aborted = 0, lost = 0, won = 0;
-    for (const auto& [game, cell] : row.games) aborted += cell.lost_to_aborted, lost += cell.lost_to_lost, won += cell.lost_to_won;
+    for (const auto& [game, cell] : row.games) aborted += cell.all.lost_to_aborted, lost += cell.all.lost_to_lost, won += cell.all.lost_to_won;
     std::printf("  of 100 points %s were lost to aborted episodes, %s to lost ones, %s to won ones below 100\n\n", fixed(aborted, 2).c_str(),
                 fixed(lost, 2).c_str(), fixed(won, 2).c_str());
   }
@@ -114,8 +116,8 @@ std::string markdown_page(const Evaluation& e, const Reasons& reasons, const Eva
       const auto it = row.games.find(game);
       if (it == row.games.end()) continue;
       const Cell& c = it->second;
-      out += "| " + markdown(row.model) + " | " + std::to_string(c.episodes.size()) + " | " + std::to_string(c.won) + " | " + std::to_string(c.lost) +
-             " | " + std::to_string(c.aborted) + " | " + with(c.played, c.played_interval) + " | " + with(c.quality, c.quality_interval) + " | " +
+      out += "| " + markdown(row.model) + " | " + std::to_string(c.episodes.size()) + " | " + std::to_string(c.all.won) + " | " + std::to_string(c.all.lost) +
+             " | " + std::to_string(c.all.aborted) + " | " + with(c.played, c.played_interval) + " | " + with(c.quality, c.quality_interval) + " | " +
              fixed(c.deviation, 2) + " |\n";
     }
   }
@@ -123,16 +125,30 @@ std::string markdown_page(const Evaluation& e, const Reasons& reasons, const Eva
          "| model | game | aborted | lost | won below 100 |\n|---|---|---:|---:|---:|\n";
   for (const Row& row : e.rows) {
     for (const auto& [game, c] : row.games) {
-      out += "| " + markdown(row.model) + " | " + markdown(game) + " | " + fixed(c.lost_to_aborted, 2) + " | " + fixed(c.lost_to_lost, 2) + " | " +
-             fixed(c.lost_to_won, 2) + " |\n";
+      out += "| " + markdown(row.model) + " | " + markdown(game) + " | " + fixed(c.all.lost_to_aborted, 2) + " | " + fixed(c.all.lost_to_lost, 2) + " | " +
+             fixed(c.all.lost_to_won, 2) + " |\n";
+    }
+  }
+  out += "\n## By experiment\n\n| game | experiment | model | episodes | won | lost | aborted | % Played | Quality Score | points lost |\n|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n";
+  for (const std::string& game : e.games) {
+    for (const Row& row : e.rows) {
+      const auto it = row.games.find(game);
+      if (it == row.games.end()) continue;
+      for (const auto& [experiment, x] : it->second.experiments) {
+        out += "| " + markdown(game) + " | " + markdown(experiment) + " | " + markdown(row.model) + " | " + std::to_string(x.episodes) + " | " + std::to_string(x.won) +
+               " | " + std::to_string(x.lost) + " | " + std::to_string(x.aborted) + " | " + fixed(x.played, 2) + " | " + fixed(x.quality, 2) + " | " +
+               fixed(x.lost_to_aborted + x.lost_to_lost + x.lost_to_won, 2) + " |\n";
+      }
     }
   }
   if (!reasons.endings.empty()) {
-    out += "\n## Why episodes were lost or aborted\n\n| game | model | outcome | reason | episodes |\n|---|---|---|---|---:|\n";
+    out += "\n## Why episodes were lost or aborted\n\n| game | model | outcome | reason | episodes | points lost |\n|---|---|---|---|---:|---:|\n";
     for (const Reasons::Line& l : reasons.endings) {
-      out += "| " + markdown(l.game) + " | " + markdown(l.model) + " | " + l.outcome + " | " + markdown(l.what) + " | " + std::to_string(l.count) + " |\n";
+      out += "| " + markdown(l.game) + " | " + markdown(l.model) + " | " + l.outcome + " | " + markdown(l.what) + " | " +
+             std::to_string(l.count) + " | " + fixed(l.points, 2) + " |\n";
     }
   }
+  if (reasons.unknown) out += "\nOf " + std::to_string(reasons.unknown) + " of the episodes nothing says which rules were broken.\n";
   if (!reasons.rules.empty()) {
     out += "\n## Rules that were broken\n\n| game | model | rule | replies |\n|---|---|---|---:|\n";
     for (const Reasons::Line& l : reasons.rules) {
@@ -172,18 +188,31 @@ Json json_value(const Evaluation& e, const Reasons& reasons, const EvaluationOpt
       Json g = Json::object();
       g.add("game", game);
       g.add("episodes", static_cast<uint64_t>(c.episodes.size()));
-      g.add("won", static_cast<uint64_t>(c.won));
-      g.add("lost", static_cast<uint64_t>(c.lost));
-      g.add("aborted", static_cast<uint64_t>(c.aborted));
+      g.add("won", static_cast<uint64_t>(c.all.won));
+      g.add("lost", static_cast<uint64_t>(c.all.lost));
+      g.add("aborted", static_cast<uint64_t>(c.all.aborted));
       g.add("played", c.played);
       g.add("played_interval", interval_json(c.played_interval));
       g.add("quality", c.quality);
       g.add("quality_interval", interval_json(c.quality_interval));
       g.add("std", c.deviation);
       Json& lost = g.add("points_lost", Json::object());
-      lost.add("aborted", c.lost_to_aborted);
-      lost.add("lost", c.lost_to_lost);
-      lost.add("won", c.lost_to_won);
+      lost.add("aborted", c.all.lost_to_aborted);
+      lost.add("lost", c.all.lost_to_lost);
+      lost.add("won", c.all.lost_to_won);
+      Json& experiments = g.add("experiments", Json::list());
+      for (const auto& [experiment, x] : c.experiments) {
+        Json j = Json::object();
+        j.add("experiment", experiment);
+        j.add("episodes", static_cast<uint64_t>(x.episodes));
+        j.add("won", static_cast<uint64_t>(x.won));
+        j.add("lost", static_cast<uint64_t>(x.lost));
+        j.add("aborted", static_cast<uint64_t>(x.aborted));
+        j.add("played", x.played);
+        j.add("quality", x.quality);
+        j.add("points_lost", x.lost_to_aborted + x.lost_to_lost + x.lost_to_won);
+        experiments.push(std::move(j));
+      }
       games.push(std::move(g));
     }
     models.push(std::move(m));
@@ -197,41 +226,57 @@ Json json_value(const Evaluation& e, const Reasons& reasons, const EvaluationOpt
       if (!l.outcome.empty()) j.add("outcome", l.outcome);
       j.add(what, l.what);
       j.add("count", static_cast<uint64_t>(l.count));
+      if (!l.outcome.empty()) j.add("points_lost", l.points);
       list.push(std::move(j));
     }
   };
   lines("endings", reasons.endings, "reason");
   lines("rules", reasons.rules, "rule");
+  out.add("episodes_without_rules", static_cast<uint64_t>(reasons.unknown));
   return out;
 }
 
-/// Why episodes ended, and which rules were broken; from the records that say so.
-Reasons find_reasons(const std::vector<ResultPlace>& places) {
+/// Why episodes ended, and which rules were broken: from records that say so, and from playing the replies of others again.
+Reasons find_reasons(const Evaluation& evaluation, RecordedGames& games) {
   using Key = std::pair<std::pair<std::string, std::string>, std::pair<std::string, std::string>>;
-  std::map<Key, size_t> endings, rules;
-  for (const ResultPlace& place : places) {
-    if (place.scores.empty() && place.lines.empty()) continue;
-    Result r;
-    try {
-      r = read_result(place);
-    } catch (const InputError& e) {
-      // The scores are there, and they count; only this table is without the episode.
-      if (!place.folder.empty() && !std::filesystem::exists(place.folder + "/interactions.json") && place.lines.empty()) continue;
-      std::fprintf(stderr, "warning: %s\n", e.what());
-      continue;
-    }
-    const std::pair<std::string, std::string> who = {place.game, place.models};
-    if ((r.outcome == "lost" || r.outcome == "aborted") && !r.reason.empty()) ++endings[{who, {r.outcome, r.reason}}];
-    for (const ResultEvent& e : r.events) {
-      if (!e.violation.is_object()) continue;
-      Json rule = e.violation;
-      rule.set("reason", "");
-      ++rules[{who, {"", violation_text(rule, place.game)}}];
+  std::map<Key, std::pair<size_t, double>> endings, rules;
+  Reasons out;
+  Worker worker;
+  for (const Row& row : evaluation.rows) {
+    for (const auto& [game, cell] : row.games) {
+      for (const EpisodeScore& episode : cell.episodes) {
+        const ResultPlace& place = *episode.place;
+        const std::pair<std::string, std::string> who = {place.game, place.models};
+        Result r;
+        try {
+          if (place.lines.empty() && !std::filesystem::exists(place.folder + "/interactions.json")) throw InputError("");
+          r = read_result(place);
+          name_rules(r, games, worker);
+        } catch (const InputError& e) {
+          // The scores are there, and they count; only these tables are without the episode.
+          if (*e.what()) std::fprintf(stderr, "warning: %s\n", e.what());
+        }
+        out.unknown += r.rules == Result::Rules::Unknown;
+        using Outcome = EpisodeScore::Outcome;
+        if (episode.outcome == Outcome::Lost || episode.outcome == Outcome::Aborted) {
+          auto& [count, points] = endings[{who, {episode.outcome == Outcome::Lost ? "lost" : "aborted",
+                                                 !r.reason.empty()                       ? r.reason
+                                                 : r.rules == Result::Rules::Unknown ? "(not known)"
+                                                                                     : "(none given)"}}];
+          ++count;
+          points += episode.points_lost;
+        }
+        for (const ResultEvent& e : r.events) {
+          if (!e.violation.is_object()) continue;
+          Json rule = e.violation;
+          rule.set("reason", "");
+          ++rules[{who, {"", violation_text(rule, place.game)}}].first;
+        }
+      }
     }
   }
-  Reasons out;
-  auto take = [](const std::map<Key, size_t>& from, std::vector<Reasons::Line>& to) {
-    for (const auto& [key, count] : from) to.push_back({key.first.first, key.first.second, key.second.first, key.second.second, count});
+  auto take = [](const std::map<Key, std::pair<size_t, double>>& from, std::vector<Reasons::Line>& to) {
+    for (const auto& [key, found] : from) to.push_back({key.first.first, key.first.second, key.second.first, key.second.second, found.first, found.second});
     std::stable_sort(to.begin(), to.end(), [](const Reasons::Line& a, const Reasons::Line& b) {
       if (a.game != b.game) return a.game < b.game;
       if (a.model != b.model) return a.model < b.model;
@@ -244,7 +289,8 @@ Reasons find_reasons(const std::vector<ResultPlace>& places) {
 }
 
 int eval(const Args& args) {
-  const Options options(args, {"--csv", "--raw", "--details", "--markdown", "--html", "--out", "--sort", "--bootstrap", "--seed", "--confidence"},
+  const Options options(args, {"--csv", "--raw", "--details", "--markdown", "--html", "--out", "--sort", "--bootstrap", "--seed", "--confidence",
+                         "--resources"},
                         {"--no-std", "--json"});
   if (options.rest().empty()) throw UsageError("which folder?");
   EvaluationOptions how;
@@ -285,7 +331,10 @@ int eval(const Args& args) {
   }
   const bool json = options.has("--json");
   Reasons reasons;
-  if (json || files.count("--markdown") || files.count("--html")) reasons = find_reasons(places);
+  if (json || files.count("--markdown") || files.count("--html")) {
+    RecordedGames games("", "", options.all("--resources"));
+    reasons = find_reasons(e, games);
+  }
   for (const auto& [option, path] : files) {
     if (option == "--csv") write_output(path, results_csv(e, !options.has("--no-std")));
     if (option == "--raw") write_output(path, raw_csv(e));

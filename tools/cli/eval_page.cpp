@@ -32,6 +32,17 @@ ol.names{columns:2;font-size:.85rem;padding-left:1.6rem;margin:.5rem 0}ol.names 
 @media(max-width:640px){ol.names{columns:1}}
 td.name{overflow-wrap:anywhere;min-width:9rem}
 td.num span.small{display:block}
+tr.group th{padding-top:1rem;border-bottom:1px solid var(--line)}
+@media(max-width:640px){
+.plot text{font-size:18px}.plot .tick{font-size:16px}
+.stack,.stack tbody{display:block}.stack thead{display:none}
+.stack tr{display:grid;grid-template-columns:1fr 1fr;gap:0 1.2rem;border-bottom:1px solid var(--line);padding:.4rem 0}
+.stack tr.group{display:block;border:0;padding:.8rem 0 0}.stack tr.group th{display:block;border:0;padding:0;font-size:1rem}
+.stack td{border:0;padding:.05rem 0}.stack td.wide{grid-column:1/-1}.stack td.name{font-weight:600}
+.stack td.num{display:flex;justify-content:space-between;gap:.5rem;text-align:left}
+.stack td.num::before{content:attr(data-label);color:var(--dim);white-space:normal}
+.stack td.num>span{text-align:right}.stack td.num span.small{display:inline}
+}
 )";
 
 std::string n2(double d) { return fixed(d, 2); }
@@ -64,6 +75,50 @@ std::string bar(const std::vector<Part>& parts, const Interval* whisker) {
   return out + "</svg>";
 }
 
+struct Column {
+  const char* title;
+  enum Kind { Name, Text, Number, Range } kind;  // Range: a number with its interval
+  const char* tip = "";
+};
+
+/// A table whose rows are cards on a phone: names and texts take the whole width, numbers have their column's title beside them.
+class Table {
+ public:
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {
+    out_ = "<div class=\"scroll\"><table class=\"stack\"><thead><tr>";
+    for (const Column& c : columns_) {
+      out_ += "<th" + std::string(c.kind >= Column::Number ? " class=\"num\"" : "") + (*c.tip ? " title=\"" + html(c.tip) + "\"" : "") + ">" + html(c.title) + "</th>";
+    }
+    out_ += "</tr></thead><tbody>\n";
+  }
+  /// A line above the rows that follow, when it is not that of the rows before.
+  void group(const std::string& name) {
+    if (name != group_) out_ += "<tr class=\"group\"><th colspan=\"" + std::to_string(columns_.size()) + "\">" + html(name) + "</th></tr>\n";
+    group_ = name;
+  }
+  /// Cells are HTML.
+  void row(const std::vector<std::string>& cells) {
+    out_ += "<tr>";
+    for (size_t i = 0; i < cells.size(); ++i) {
+      switch (columns_[i].kind) {
+        case Column::Name: out_ += "<td class=\"name wide\">" + cells[i]; break;
+        case Column::Text: out_ += "<td class=\"wide\">" + cells[i]; break;
+        case Column::Number:
+        case Column::Range:
+          out_ += "<td class=\"num" + std::string(columns_[i].kind == Column::Range ? " wide" : "") + "\" data-label=\"" + html(columns_[i].title) + "\"><span>" + cells[i] + "</span>";
+          break;
+      }
+      out_ += "</td>";
+    }
+    out_ += "</tr>\n";
+  }
+  std::string done() const { return out_ + "</tbody></table></div>\n"; }
+
+ private:
+  std::vector<Column> columns_;
+  std::string out_, group_;
+};
+
 std::string scores(const Evaluation& e) {
   std::vector<const Row*> rows;
   for (const Row& row : e.rows) rows.push_back(&row);
@@ -76,7 +131,7 @@ std::string scores(const Evaluation& e) {
                     "<span><i class=\"b-won\"></i>to won episodes below 100</span></div>\n<div class=\"bars\">\n";
   for (const Row* row : rows) {
     double aborted = 0, lost = 0, won = 0;
-    for (const auto& [game, c] : row->games) aborted += c.lost_to_aborted, lost += c.lost_to_lost, won += c.lost_to_won;
+    for (const auto& [game, c] : row->games) aborted += c.all.lost_to_aborted, lost += c.all.lost_to_lost, won += c.all.lost_to_won;
     const double score = std::isnan(row->exact_clemscore) ? 0 : row->exact_clemscore;
     out += "<div class=\"bar\"><div class=\"name\"><span>" + html(row->model) + "</span><span><b>" + n2(row->clemscore) + "</b>" + range(row->clemscore_interval) +
            "</span></div>" +
@@ -95,7 +150,7 @@ std::string scatter(const Evaluation& e) {
   auto x = [](double v) { return fixed(50 + v * 5, 1); };
   auto y = [](double v) { return fixed(520 - v * 5, 1); };
   std::string out = "<h2>% Played against Quality Score</h2>\n<p class=\"small dim\">Averages over games; dashed: the same clemscore. Lines: intervals.</p>\n"
-                    "<svg class=\"plot\" viewBox=\"0 0 570 570\" role=\"img\" aria-label=\"scatter plot\">";
+                    "<svg class=\"plot\" viewBox=\"-16 0 598 570\" role=\"img\" aria-label=\"scatter plot\">";
   for (int v = 0; v <= 100; v += 20) {
     out += "<path class=\"grid\" d=\"M" + x(v) + " " + y(0) + "V" + y(100) + "M" + x(0) + " " + y(v) + "H" + x(100) + "\"/>";
     out += "<text class=\"tick\" text-anchor=\"middle\" x=\"" + x(v) + "\" y=\"537\">" + std::to_string(v) + "</text>";
@@ -108,7 +163,7 @@ std::string scatter(const Evaluation& e) {
            std::to_string(c) + "</text>";
   }
   out += "<text text-anchor=\"middle\" x=\"300\" y=\"560\">average % Played</text>"
-         "<text text-anchor=\"middle\" transform=\"translate(14 270) rotate(-90)\">average Quality Score</text>";
+         "<text text-anchor=\"middle\" transform=\"translate(2 270) rotate(-90)\">average Quality Score</text>";
   std::string names;
   size_t k = 0;
   for (const Row& row : e.rows) {
@@ -146,7 +201,7 @@ std::string outcomes(const Evaluation& e) {
         return Part{name, static_cast<double>(count) / n, std::to_string(count) + " of " + std::to_string(c.episodes.size()) + " " + name};
       };
       out += "<div class=\"bar\"><div class=\"name small\"><span>" + html(row.model) + "</span><span title=\"Quality Score\">" + n2(c.quality) + "</span></div>" +
-             bar({part("won", c.won), part("lost", c.lost), part("aborted", c.aborted), part("unknown", c.unknown)}, nullptr) + "</div>\n";
+             bar({part("won", c.all.won), part("lost", c.all.lost), part("aborted", c.all.aborted), part("unknown", c.all.unknown)}, nullptr) + "</div>\n";
     }
     out += "</div></section>\n";
   }
@@ -154,54 +209,59 @@ std::string outcomes(const Evaluation& e) {
 }
 
 std::string tables(const Evaluation& e) {
-  std::string out = "<h2>Table</h2>\n<div class=\"scroll\"><table><thead><tr><th>model</th><th class=\"num\">clemscore</th><th class=\"num\">average % Played</th>"
-                    "<th class=\"num\">average Quality Score</th></tr></thead><tbody>\n";
+  using C = Column;
+  Table all({{"model", C::Name}, {"clemscore", C::Range}, {"average % Played", C::Range}, {"average Quality Score", C::Range}});
   for (const Row& row : e.rows) {
-    out += "<tr><td class=\"name\">" + html(row.model) + "</td><td class=\"num\"><b>" + n2(row.clemscore) + "</b>" + range(row.clemscore_interval) +
-           "</td><td class=\"num\">" + n2(row.played) + range(row.played_interval) + "</td><td class=\"num\">" + n2(row.quality) + range(row.quality_interval) +
-           "</td></tr>\n";
+    all.row({html(row.model), "<b>" + n2(row.clemscore) + "</b>" + range(row.clemscore_interval), n2(row.played) + range(row.played_interval),
+             n2(row.quality) + range(row.quality_interval)});
   }
-  out += "</tbody></table></div>\n";
-  out += "<h2>By game</h2>\n<div class=\"scroll\"><table><thead><tr><th>game</th><th>model</th><th class=\"num\">episodes</th><th class=\"num\">won</th>"
-         "<th class=\"num\">lost</th><th class=\"num\">aborted</th><th class=\"num\">% Played</th><th class=\"num\">Quality Score</th><th class=\"num\">std</th>"
-         "<th class=\"num\" title=\"points of the clemscore lost to aborted episodes\">− aborted</th><th class=\"num\" title=\"to lost ones\">− lost</th>"
-         "<th class=\"num\" title=\"to won ones below 100\">− won</th></tr></thead><tbody>\n";
+  std::string out = "<h2>Table</h2>\n" + all.done();
+  Table games({{"model", C::Name}, {"episodes", C::Number}, {"won", C::Number}, {"lost", C::Number}, {"aborted", C::Number}, {"% Played", C::Range},
+               {"Quality Score", C::Range}, {"std", C::Number}, {"− aborted", C::Number, "points of the clemscore lost to aborted episodes"},
+               {"− lost", C::Number, "to lost ones"}, {"− won", C::Number, "to won ones below 100"}});
+  Table experiments({{"experiment", C::Name}, {"model", C::Text}, {"episodes", C::Number}, {"won", C::Number}, {"lost", C::Number}, {"aborted", C::Number},
+                     {"% Played", C::Number}, {"Quality Score", C::Number}, {"points lost", C::Number, "of the clemscore"}});
   for (const std::string& game : e.games) {
     for (const Row& row : e.rows) {
       const auto it = row.games.find(game);
       if (it == row.games.end()) continue;
       const Cell& c = it->second;
-      auto number = [](const std::string& s) { return "<td class=\"num\">" + s + "</td>"; };
-      out += "<tr><td>" + html(game) + "</td><td class=\"name\">" + html(row.model) + "</td>" + number(std::to_string(c.episodes.size())) +
-             number(std::to_string(c.won)) + number(std::to_string(c.lost)) + number(std::to_string(c.aborted)) +
-             number(n2(c.played) + range(c.played_interval)) + number(n2(c.quality) + range(c.quality_interval)) + number(n2(c.deviation)) +
-             number(n2(c.lost_to_aborted)) + number(n2(c.lost_to_lost)) + number(n2(c.lost_to_won)) + "</tr>\n";
+      auto n = [](size_t k) { return std::to_string(k); };
+      games.group(game);
+      games.row({html(row.model), n(c.episodes.size()), n(c.all.won), n(c.all.lost), n(c.all.aborted), n2(c.played) + range(c.played_interval),
+                 n2(c.quality) + range(c.quality_interval), n2(c.deviation), n2(c.all.lost_to_aborted), n2(c.all.lost_to_lost), n2(c.all.lost_to_won)});
+      experiments.group(game);
+      for (const auto& [experiment, x] : c.experiments) {
+        experiments.row({html(experiment), html(row.model), n(x.episodes), n(x.won), n(x.lost), n(x.aborted), n2(x.played), n2(x.quality),
+                         n2(x.lost_to_aborted + x.lost_to_lost + x.lost_to_won)});
+      }
     }
   }
-  return out + "</tbody></table></div>\n<p class=\"small dim\">The last three columns: points of the clemscore that the game lost to its aborted episodes, to its lost ones, "
-               "and to won ones below 100. Score and losses make 100.</p>\n";
+  return out + "<h2>By game</h2>\n" + games.done() +
+         "<p class=\"small dim\">The last three columns: points of the clemscore that the game lost to its aborted episodes, to its lost ones, "
+         "and to won ones below 100. Score and losses make 100.</p>\n<h2>By experiment</h2>\n" + experiments.done();
 }
 
 std::string reason_tables(const Reasons& reasons) {
+  using C = Column;
   std::string out;
   if (!reasons.endings.empty()) {
-    out += "<h2>Why episodes were lost or aborted</h2>\n<div class=\"scroll\"><table><thead><tr><th>game</th><th>model</th><th>outcome</th><th>reason</th>"
-           "<th class=\"num\">episodes</th></tr></thead><tbody>\n";
+    Table table({{"reason", C::Name}, {"model", C::Text}, {"outcome", C::Text}, {"episodes", C::Number}, {"points lost", C::Number, "of the clemscore"}});
     for (const Reasons::Line& l : reasons.endings) {
       const std::string outcome = l.outcome == "aborted" ? "aborted" : "lost";
-      out += "<tr><td>" + html(l.game) + "</td><td class=\"name\">" + html(l.model) + "</td><td class=\"" + outcome + "\">" + outcome + "</td><td>" + html(l.what) +
-             "</td><td class=\"num\">" + std::to_string(l.count) + "</td></tr>\n";
+      table.group(l.game);
+      table.row({html(l.what), html(l.model), "<span class=\"" + outcome + "\">" + outcome + "</span>", std::to_string(l.count), n2(l.points)});
     }
-    out += "</tbody></table></div>\n";
+    out += "<h2>Why episodes were lost or aborted</h2>\n" + table.done();
   }
+  if (reasons.unknown) out += "<p class=\"small dim\">Of " + std::to_string(reasons.unknown) + " of the episodes nothing says which rules were broken.</p>\n";
   if (!reasons.rules.empty()) {
-    out += "<h2>Rules that were broken</h2>\n<div class=\"scroll\"><table><thead><tr><th>game</th><th>model</th><th>rule</th><th class=\"num\">replies</th>"
-           "</tr></thead><tbody>\n";
+    Table table({{"rule", C::Name}, {"model", C::Text}, {"replies", C::Number}});
     for (const Reasons::Line& l : reasons.rules) {
-      out += "<tr><td>" + html(l.game) + "</td><td class=\"name\">" + html(l.model) + "</td><td>" + html(l.what) + "</td><td class=\"num\">" + std::to_string(l.count) +
-             "</td></tr>\n";
+      table.group(l.game);
+      table.row({html(l.what), html(l.model), std::to_string(l.count)});
     }
-    out += "</tbody></table></div>\n";
+    out += "<h2>Rules that were broken</h2>\n" + table.done();
   }
   return out;
 }

@@ -151,16 +151,34 @@ void decompose(Row& row) {
   const double share_of_aborts = std::isnan(q) ? 1 : (1 + q) / 2;
   const double share_of_quality = std::isnan(p) ? 1 : (1 + p) / 2;
   for (auto& [game, cell] : row.games) {
-    cell.lost_to_aborted = cell.lost_to_lost = cell.lost_to_won = 0;
-    if (!std::isnan(cell.exact_played)) cell.lost_to_aborted = (100 - cell.exact_played) / games_played * share_of_aborts;
-    double scored = 0;
-    for (const EpisodeScore& e : cell.episodes) scored += !std::isnan(e.main);
-    for (const EpisodeScore& e : cell.episodes) {
-      if (std::isnan(e.main)) continue;
-      double& part = e.outcome == EpisodeScore::Outcome::Won       ? cell.lost_to_won
-                     : e.outcome == EpisodeScore::Outcome::Aborted ? cell.lost_to_aborted
-                                                                   : cell.lost_to_lost;
-      part += (100 - e.main) / scored / games_quality * share_of_quality;
+    double played = 0, scored = 0;
+    for (const EpisodeScore& e : cell.episodes) played += !std::isnan(e.played), scored += !std::isnan(e.main);
+    std::map<std::string, std::pair<Share, std::pair<Mean, Mean>>, decltype(&natural_less)> experiments(natural_less);
+    for (EpisodeScore& e : cell.episodes) {
+      auto& [share, means] = experiments[e.place->experiment];
+      double aborted = 0, quality = 0;
+      if (!std::isnan(e.played)) aborted = (1 - e.played) * 100 / played / games_played * share_of_aborts;
+      if (!std::isnan(e.main)) quality = (100 - e.main) / scored / games_quality * share_of_quality;
+      e.points_lost = aborted + quality;
+      for (Share* s : {&share, &cell.all}) {
+        ++s->episodes;
+        s->lost_to_aborted += aborted;
+        switch (e.outcome) {
+          case EpisodeScore::Outcome::Won: ++s->won, s->lost_to_won += quality; break;
+          case EpisodeScore::Outcome::Aborted: ++s->aborted, s->lost_to_aborted += quality; break;
+          case EpisodeScore::Outcome::Lost: ++s->lost, s->lost_to_lost += quality; break;
+          case EpisodeScore::Outcome::Unknown: ++s->unknown, s->lost_to_lost += quality; break;
+        }
+      }
+      means.first.add(e.played);
+      means.second.add(e.main);
+    }
+    cell.all.played = cell.played;
+    cell.all.quality = cell.quality;
+    for (auto& [name, experiment] : experiments) {
+      experiment.first.played = round2(experiment.second.first.value() * 100);
+      experiment.first.quality = round2(experiment.second.second.value());
+      cell.experiments.emplace_back(name, experiment.first);
     }
   }
 }
@@ -184,7 +202,8 @@ Evaluation evaluate(const std::vector<ResultPlace>& places, const EvaluationOpti
     const std::string where = place.scores.empty() ? place.name() : place.scores;
     try {
       const Json scores = read_episode_scores(place);
-      EpisodeScore e{kNan, kNan, EpisodeScore::Outcome::Unknown};
+      EpisodeScore e;
+      e.played = e.main = kNan;
       if (scores.find("Played")) throw InputError(where + ": `episode scores.Played`: is made from Aborted here, a game must not have it");
       const Json* aborted = scores.find("Aborted");
       const Json* main = scores.find("Main Score");
@@ -215,10 +234,7 @@ Evaluation evaluate(const std::vector<ResultPlace>& places, const EvaluationOpti
       Cell& cell = row.games[place.game];
       cell.has_played = cell.has_played || aborted;
       cell.has_quality = cell.has_quality || main;
-      cell.won += e.outcome == EpisodeScore::Outcome::Won;
-      cell.lost += e.outcome == EpisodeScore::Outcome::Lost;
-      cell.aborted += e.outcome == EpisodeScore::Outcome::Aborted;
-      cell.unknown += e.outcome == EpisodeScore::Outcome::Unknown;
+      e.place = &place;
       cell.episodes.push_back(e);
     } catch (const InputError& e) {
       if (++wrong <= 20) problems += (problems.empty() ? "" : "\n") + std::string(e.what());
@@ -329,27 +345,35 @@ std::string raw_csv(const Evaluation& evaluation) {
 }
 
 std::string details_csv(const Evaluation& evaluation) {
-  std::string out = "model,game,quantity,value,low,high,episodes\n";
+  std::string out = "model,game,experiment,quantity,value,low,high,episodes\n";
   for (const Row& row : evaluation.rows) {
-    auto line = [&](const std::string& game, const char* quantity, double value, const Interval* i, size_t n) {
-      out += csv_field(row.model) + "," + csv_field(game) + "," + quantity + "," + number(value) + "," + (i ? number(i->low) : "") + "," +
+    auto line = [&](const std::string& game, const std::string& experiment, const char* quantity, double value, const Interval* i, size_t n) {
+      out += csv_field(row.model) + "," + csv_field(game) + "," + csv_field(experiment) + "," + quantity + "," + number(value) + "," + (i ? number(i->low) : "") + "," +
              (i ? number(i->high) : "") + "," + std::to_string(n) + "\n";
     };
     size_t all = 0;
     for (const auto& [game, cell] : row.games) all += cell.episodes.size();
-    line("all", "clemscore", row.exact_clemscore, &row.clemscore_interval, all);
-    line("all", "% Played", row.played, &row.played_interval, all);
-    line("all", "Quality Score", row.quality, &row.quality_interval, all);
+    line("all", "all", "clemscore", row.exact_clemscore, &row.clemscore_interval, all);
+    line("all", "all", "% Played", row.played, &row.played_interval, all);
+    line("all", "all", "Quality Score", row.quality, &row.quality_interval, all);
     for (const auto& [game, cell] : row.games) {
       const size_t n = cell.episodes.size();
-      line(game, "% Played", cell.exact_played, &cell.played_interval, n);
-      line(game, "Quality Score", cell.exact_quality, &cell.quality_interval, n);
-      line(game, "won", static_cast<double>(cell.won), nullptr, n);
-      line(game, "lost", static_cast<double>(cell.lost), nullptr, n);
-      line(game, "aborted", static_cast<double>(cell.aborted), nullptr, n);
-      line(game, "points lost to aborted episodes", cell.lost_to_aborted, nullptr, n);
-      line(game, "points lost to lost episodes", cell.lost_to_lost, nullptr, n);
-      line(game, "points lost to won episodes below 100", cell.lost_to_won, nullptr, n);
+      line(game, "all", "% Played", cell.exact_played, &cell.played_interval, n);
+      line(game, "all", "Quality Score", cell.exact_quality, &cell.quality_interval, n);
+      auto share = [&](const std::string& experiment, const Share& s) {
+        line(game, experiment, "won", static_cast<double>(s.won), nullptr, s.episodes);
+        line(game, experiment, "lost", static_cast<double>(s.lost), nullptr, s.episodes);
+        line(game, experiment, "aborted", static_cast<double>(s.aborted), nullptr, s.episodes);
+        line(game, experiment, "points lost to aborted episodes", s.lost_to_aborted, nullptr, s.episodes);
+        line(game, experiment, "points lost to lost episodes", s.lost_to_lost, nullptr, s.episodes);
+        line(game, experiment, "points lost to won episodes below 100", s.lost_to_won, nullptr, s.episodes);
+      };
+      share("all", cell.all);
+      for (const auto& [experiment, s] : cell.experiments) {
+        line(game, experiment, "% Played", s.played, nullptr, s.episodes);
+        line(game, experiment, "Quality Score", s.quality, nullptr, s.episodes);
+        share(experiment, s);
+      }
     }
   }
   return out;

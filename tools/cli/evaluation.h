@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/cli/results.h"
@@ -18,6 +19,15 @@ struct EpisodeScore {
   double played = 0;   // 1 - Aborted; NaN where Aborted is NaN or absent
   double main = 0;     // Main Score; NaN where it is NaN or absent
   enum class Outcome { Won, Lost, Aborted, Unknown } outcome = Outcome::Unknown;
+  const ResultPlace* place = nullptr;
+  double points_lost = 0;  // of the model's clemscore
+};
+
+/// Some episodes of a game: how they ended, and the points of the clemscore that they lost, by outcome. Percentages are 0..100.
+struct Share {
+  size_t episodes = 0, won = 0, lost = 0, aborted = 0, unknown = 0;
+  double played = 0, quality = 0;  // rounded to 2 decimals, NaN when there is none
+  double lost_to_aborted = 0, lost_to_lost = 0, lost_to_won = 0;
 };
 
 /// A game played by a model. Percentages are 0..100.
@@ -27,9 +37,8 @@ struct Cell {
   double played = 0, quality = 0, deviation = 0;       // rounded to 2 decimals, NaN when there is none
   double exact_played = 0, exact_quality = 0;
   Interval played_interval, quality_interval;
-  size_t won = 0, lost = 0, aborted = 0, unknown = 0;  // episodes
-  // Points of the clemscore that this game lost, by the outcome of the episodes that lost them.
-  double lost_to_aborted = 0, lost_to_lost = 0, lost_to_won = 0;
+  Share all;
+  std::vector<std::pair<std::string, Share>> experiments;  // by name, in natural order
 };
 
 struct Row {
@@ -59,13 +68,13 @@ struct EvaluationOptions {
   bool by_clemscore = false;       // best row first
 };
 
-/// Reads the scores of all places. Throws InputError; its text names every file that is wrong (at most 20).
+/// Reads the scores of all places, which the result points to. Throws InputError; its text names every file that is wrong (at most 20).
 Evaluation evaluate(const std::vector<ResultPlace>&, const EvaluationOptions&);
 
 /// clembench's results.csv and raw.csv, byte for byte what pandas writes.
 std::string results_csv(const Evaluation&, bool with_deviation);
 std::string raw_csv(const Evaluation&);
-/// One number a line: model, game, quantity, value, low, high, episodes.
+/// One number a line: model, game, experiment, quantity, value, low, high, episodes.
 std::string details_csv(const Evaluation&);
 
 /// numpy's: to an even last digit when in the middle.

@@ -47,7 +47,7 @@ who may be rejected):
   --min-score X  --max-score X     of the Main Score; an aborted episode has none
 
   -o FILE          default: stdout
-  --resources DIR  in place of the game's resources folder, where clembench's folders are played again to name broken rules
+  --resources GAME=DIR  in place of the game's resources folder, where clembench's folders are played again to name broken rules
   --json           with -o: prints what was written and left out as one JSON value
 
 Exit code 1 when no line comes out.
@@ -500,7 +500,7 @@ int export_data(const Args& args) {
   std::string problems;
   size_t broken = 0;
   Output out;
-  RecordedGames games("", "", options.value("--resources"));
+  RecordedGames games("", "", options.all("--resources"));
   Worker worker;
   size_t unknown = 0;
   std::string why_unknown;

@@ -7,7 +7,7 @@ namespace {
 
 constexpr const char* kStyle = R"(
 :root{color-scheme:light dark;--back:#fff;--soft:#f5f6f8;--line:#d9dce1;--text:#1d2129;--dim:#5d6673;--link:#0b57d0;
---won:#2e7d4f;--lost:#c77f0a;--aborted:#b3372f;--unknown:#8a8f98;--score:#3566c0}
+--won:#2e7d4f;--lost:#a86700;--aborted:#b3372f;--unknown:#6b717c;--score:#3566c0}
 @media(prefers-color-scheme:dark){:root{--back:#15181d;--soft:#1e222a;--line:#353b46;--text:#e4e7ec;--dim:#9aa3b2;--link:#8ab4f8;
 --won:#5cba85;--lost:#e0a84a;--aborted:#ea7b73;--unknown:#8a8f98;--score:#7da2ee}}
 *{box-sizing:border-box}

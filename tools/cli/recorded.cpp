@@ -329,7 +329,13 @@ const std::pair<Game, SegmentPtr>& RecordedGames::find(const Recorded& r) {
   if (it == games_.end()) {
     try {
       Game game = open_game(name, engine_);
-      SegmentPtr resources = load_resources(*game.module, game.folder, resources_, false);
+      std::string folder;
+      for (const std::string& given : resources_) {
+        const size_t at = given.find('=');
+        if (at == std::string::npos) folder = given;
+        else if (given.substr(0, at) == r.game) folder = given.substr(at + 1);
+      }
+      SegmentPtr resources = load_resources(*game.module, game.folder, folder, false);
       it = games_.emplace(name, std::make_pair(std::move(game), std::move(resources))).first;
     } catch (const InputError& e) {
       missing_.emplace(name, e.what());
@@ -349,7 +355,10 @@ void name_rules(Result& result, RecordedGames& games, Worker& worker) {
     const Recorded recorded = read_recorded(result.place);
     const auto& [game, resources] = games.find(recorded);
     again = play_again(recorded, game, resources, worker);
-    if (again->wants_more || again->left_over) throw InputError("ppc's `" + recorded.game + "` asks for other replies than are recorded");
+    if (again->wants_more || again->left_over) {
+      throw InputError("ppc's `" + recorded.game + "` asks for other replies than are recorded" +
+                       (again->left_over && !again->record.reason.empty() ? ": " + again->record.reason : ""));
+    }
     const std::string outcome = outcome_name(again->record.outcome);
     if (!result.outcome.empty() && outcome != result.outcome) {
       throw InputError("with ppc's `" + recorded.game + "` the same replies end as " + outcome + ", not as " + result.outcome);

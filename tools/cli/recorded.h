@@ -59,16 +59,18 @@ std::unique_ptr<Replayed> play_again(const Recorded&, const Game&, const engine:
 /// The games of recorded episodes, each loaded once.
 class RecordedGames {
  public:
-  /// `game`: this one in place of the one that comes with ppc under the recorded name. All may be empty.
-  RecordedGames(std::string game, std::string engine, std::string resources)
+  /// `game`: this one in place of the one that comes with ppc under the recorded name. `resources`: folders in place of the game's,
+  /// DIR or GAME=DIR. All may be empty.
+  RecordedGames(std::string game, std::string engine, std::vector<std::string> resources)
       : game_(std::move(game)), engine_(std::move(engine)), resources_(std::move(resources)) {}
   /// Options: --game, --engine, --resources.
-  explicit RecordedGames(const Options& o) : RecordedGames(o.value("--game"), o.value("--engine"), o.value("--resources")) {}
+  explicit RecordedGames(const Options& o) : RecordedGames(o.value("--game"), o.value("--engine"), o.all("--resources")) {}
   /// Throws InputError, also the second time when there is no such game.
   const std::pair<Game, engine::SegmentPtr>& find(const Recorded&);
 
  private:
-  std::string game_, engine_, resources_;
+  std::string game_, engine_;
+  std::vector<std::string> resources_;
   std::map<std::string, std::pair<Game, engine::SegmentPtr>> games_;
   std::map<std::string, std::string> missing_;  // name -> why
 };

@@ -22,7 +22,7 @@ Episodes whose scores are as recorded are only counted.
 
   --write          write scores.json where it is missing or differs
   --game GAME      the game (default: the one that comes with ppc under the recorded name)
-  --resources DIR  in place of the game's resources folder
+  --resources DIR  in place of the game's resources folder; GAME=DIR: of one of several games (may be given several times)
   --engine E       interp, jit or so
   --verbose        a line for every episode
   --json           prints the result as one JSON value
@@ -93,7 +93,8 @@ int score_all(const Args& args) {
       const auto& [game, resources] = games.find(r);
       const std::unique_ptr<Replayed> again = play_again(r, game, resources, worker);
       if (again->wants_more) throw InputError("the game asks for more than the " + std::to_string(again->used) + " recorded replies");
-      if (again->left_over) throw InputError("the game ends before the last " + std::to_string(again->left_over) + " of the recorded replies");
+      if (again->left_over) throw InputError("the game ends before the last " + std::to_string(again->left_over) + " of the recorded replies" +
+                                                 (again->record.reason.empty() ? "" : ": " + again->record.reason));
       now = again->record.scores.to_json();
       Json recorded;
       if (!place.scores.empty()) recorded = load_json(place.scores);

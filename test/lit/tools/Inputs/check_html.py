@@ -14,7 +14,7 @@ ELEMENTS = set("html head meta title style body main h1 h2 h3 p div span small b
                "input select option br script svg rect path text circle section ol li".split())
 ATTRIBUTES = set("lang charset name content http-equiv class style data-item data-search data-outcome data-said dir href rel type "
                  "placeholder aria-label value open title viewbox preserveaspectratio role x y width height d fill r cx cy text-anchor "
-                 "transform".split())
+                 "transform colspan data-label".split())
 VOID = {"meta", "input", "br"}
 HOSTILE = ("<script>alert(1)</script>", "\"><img src=x onerror=alert(2)>", "</span></div></details></main><h1>gone</h1>", "&lt;b&gt;", "<!-- --!>")
 

@@ -1,4 +1,5 @@
 """eval_reference.py make DIR: a run in clembench's layout, with everything that needs a rule.
+eval_reference.py cases DIR CASES: what the originals' scorers made of clembench's scripted cases, as three models' run.
 eval_reference.py check DIR OUT: computes clembench's numbers from DIR, from their definitions, and compares what `ppc eval DIR
 --out OUT --bootstrap 200 --seed 9` wrote.
 """
@@ -35,6 +36,19 @@ def make(root):
                 folder = root / model / game / f"{k % 3}_exp" / f"episode_{k}"
                 folder.mkdir(parents=True)
                 (folder / "scores.json").write_text(json.dumps({"turn scores": {}, "episode scores": scores}))
+
+
+def cases(root, folder):
+    """The expected scores of all cases, spread over three models."""
+    for path in sorted(folder.glob("*.json")):
+        for k, case in enumerate(json.loads(path.read_text(encoding="utf-8"))["cases"]):
+            scores = case["expected"].get("episode_scores")
+            if not scores or "Aborted" not in scores:
+                continue  # the original's scorer crashed, or there is none
+            episode = root / f"model{sum(map(ord, case['id'])) % 3}" / path.stem / f"{k % 4}_exp" / f"episode_{k}"
+            episode.mkdir(parents=True)
+            scores = {name: NAN if value == "NaN" else value for name, value in scores.items()}
+            (episode / "scores.json").write_text(json.dumps({"turn scores": {}, "episode scores": scores}))
 
 
 def load(root):
@@ -149,11 +163,11 @@ def check(root, out):
 
     with open(out / "raw.csv", newline="") as file:
         raw = list(csv.DictReader(file))
-    assert len(raw) == len(found) * 7 and all(int(r[""]) == i for i, r in enumerate(raw))
+    assert len(raw) == sum(len(scores) + 1 for scores in found.values()) and all(int(r[""]) == i for i, r in enumerate(raw))
     for r in raw:
         scores = found[r["model"], r["game"], r["experiment"], r["episode"]]
         value = 1 - scores["Aborted"] if r["metric"] == "Played" else scores[r["metric"]]
-        want = "" if value in (None, "NaN") or value != value else repr(float(value))
+        want = "" if value in (None, "NaN") or value != value else value if isinstance(value, str) else repr(float(value))
         assert r["value"] == want, (r, want)
 
     with open(out / "details.csv", newline="") as file:
@@ -162,7 +176,11 @@ def check(root, out):
         mine = {d["quantity"]: d for d in details if d["model"] == model and d["game"] == "all"}
         assert abs(float(mine["clemscore"]["low"]) - low) < 1e-9 and abs(float(mine["clemscore"]["high"]) - high) < 1e-9, (model, low, high, mine)
         # Score and losses make 100; the score is clembench's up to the rounding on the way.
-        lost = sum(float(d["value"]) for d in details if d["model"] == model and d["quantity"].startswith("points lost"))
+        parts = [d for d in details if d["model"] == model and d["quantity"].startswith("points lost")]
+        lost = sum(float(d["value"]) for d in parts if d["experiment"] == "all")
+        for game in {d["game"] for d in parts}:
+            total = [sum(float(d["value"]) for d in parts if d["game"] == game and (d["experiment"] == "all") == whole) for whole in (True, False)]
+            assert abs(total[0] - total[1]) < 1e-9, (model, game, total)
         assert abs(float(mine["clemscore"]["value"]) + lost - 100) < 1e-9, (model, lost)
         assert abs(float(mine["clemscore"]["value"]) - table[model]["-", "clemscore"]) < 0.02
     print("as clembench:", len(table), "models,", len(found), "episodes")
@@ -170,5 +188,7 @@ def check(root, out):
 
 if sys.argv[1] == "make":
     make(pathlib.Path(sys.argv[2]))
+elif sys.argv[1] == "cases":
+    cases(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
 else:
     check(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
