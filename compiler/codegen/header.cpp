@@ -69,7 +69,7 @@ std::string header(const rules::Program& program) {
   for (const auto& b : m.bots) out += names.line("ENTRY_BOT_", b.player_name + "_" + b.name, b.entry, "message text; gives a text");
   for (const auto& x : m.metrics) {
     const std::string name = x.family ? "FAMILY" : x.name;
-    const std::string gives = x.family ? "gives a map" : "gives a float";
+    const std::string gives = x.family ? "gives a map" : x.tells ? "gives a value" : "gives a float";
     out += names.line("ENTRY_METRIC_", name, x.entry, x.value_entry ? "gives the rounds" : gives.c_str());
     if (x.value_entry) out += names.line("ENTRY_METRIC_VALUE_", name, *x.value_entry, ("round; " + gives).c_str());
   }

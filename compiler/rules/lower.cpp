@@ -1267,7 +1267,9 @@ Program lower(const Game& game, const Sources& sources) {
     Builder b(l, K::Metric, "metric " + metric.name, metric.span);
     const bool family = metric.family != UINT32_MAX;
     if (family) info.family = metric.family;
-    b.entry(metric.body, metric.at ? 1 : 0, family ? metric.family : l.types.float_);
+    const bool tells = metric.tells != UINT32_MAX;
+    if (tells) info.tells = metric.tells;
+    b.entry(metric.body, metric.at ? 1 : 0, family ? metric.family : tells ? metric.tells : l.types.float_);
     if (metric.at) {
       Builder source(l, K::Metric, "turns of " + metric.name, metric.span);
       source.entry(metric.source, 0, l.int_list);

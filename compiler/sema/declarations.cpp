@@ -844,7 +844,12 @@ void Checker::check_metrics() {
       r.op = S::Return;
       r.span = decl->value->span;
       if (decl->named) {
-        r.value = number(*decl->value);
+        // A number, or something else that tells of the episode.
+        r.value = expr(*decl->value, t.float_);
+        const Kind kind = t[r.value->type].kind;
+        const bool tells = kind != Kind::Int && kind != Kind::Float && kind != Kind::Bool && kind != Kind::Optional && kind != Kind::Void;
+        if (!bad(*r.value) && tells) m.tells = r.value->type;
+        else r.value = coerce(std::move(r.value), t.float_, decl->value->span);
       } else {
         // The names are computed: a map of them, to ints or floats.
         TypeId wanted = t.map(t.text_, t.float_);

@@ -223,7 +223,7 @@ struct AskResult { uint32_t move = 0; std::vector<LocalId> locals; };
 
 struct Rule { uint32_t move = 0; std::string kind, text; Span span; };  // kind: format, expect, forbid
 struct Bot { uint32_t player = 0; std::string name, doc; Body body; Span span; };  // memory lies in slots; ends in Say
-struct Metric { std::string name; Body body; bool at = false; Body source; Span span; TypeId family = UINT32_MAX; };  // body: Return value (float, or the family's map); `at`: parameter 0 is t, source returns [int]
+struct Metric { std::string name; Body body; bool at = false; Body source; Span span; TypeId family = UINT32_MAX, tells = UINT32_MAX; };  // body: Return value (float, the family's map, or what `tells` is the type of); `at`: parameter 0 is t, source returns [int]
 struct Key { std::string name; TypeId type = 0; Body body; Span span; };
 /// player == players.size(): a reveal whose value is kept; whoever is told something made of it learns it.
 struct Disclosure { Span span; std::string text; uint32_t player = 0; bool bot = false; bool conditional = false; };

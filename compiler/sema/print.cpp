@@ -75,6 +75,7 @@ class Printer {
     }
     for (const Metric& m : g_.metrics) {
       out_ << "metric " << (m.family == UINT32_MAX ? quoted(m.name) : "family");
+      if (m.tells != UINT32_MAX) out_ << " : " << type(m.tells);
       if (m.at) {
         body_ = &m.source;
         out_ << " at " << value(*m.source.statements[0].value);

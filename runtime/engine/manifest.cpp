@@ -143,6 +143,7 @@ void validate(const Manifest& m) {
     for (const FieldInfo& f : *fields) type_in_range(f.type, "field `" + f.name + "`");
   for (const KeyInfo& k : m.keys) type_in_range(k.type, "key `" + k.name + "`");
   for (const MetricInfo& f : m.metrics) {
+    if (f.tells) type_in_range(*f.tells, "metric `" + f.name + "`");
     if (!f.family) continue;
     type_in_range(*f.family, "a family of metrics");
     const TypeInfo& t = m.types[*f.family];
@@ -210,6 +211,7 @@ Manifest parse_manifest(std::string_view text) {
   r.each("metrics", [&](const Reader& v) {
     MetricInfo metric{v.text_or_empty("name"), v.index("entry"), std::nullopt};
     if (v.has("family")) metric.family = v.index("family");
+    if (v.has("tells")) metric.tells = v.index("tells");
     if (v.has("value_entry")) metric.value_entry = v.index("value_entry");
     m.metrics.push_back(metric);
   });
@@ -275,6 +277,7 @@ std::string to_json(const Manifest& m) {
     Json metric = {{"name", v.name}, {"entry", v.entry}};
     if (v.value_entry) metric["value_entry"] = *v.value_entry;
     if (v.family) metric["family"] = *v.family;
+    if (v.tells) metric["tells"] = *v.tells;
     j["metrics"].push_back(std::move(metric));
   }
   j["keys"] = Json::array();

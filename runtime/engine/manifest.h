@@ -36,8 +36,9 @@ struct MoveInfo { std::string name; std::string form; std::string grammar; std::
 struct RuleInfo { std::string move, kind, text; uint32_t line = 0, column = 0; };
 struct BotInfo { std::string player_name, name, doc; uint32_t player = 0, entry = 0; };  // entry: args {message text} -> reply text
 /// Episode metric: entry() -> float. Turn metric (at): entry() -> list of int, value_entry(t) -> float.
-/// A family has no name; in place of a float it gives a map of this type, from names to ints or floats.
-struct MetricInfo { std::string name; uint32_t entry = 0; std::optional<uint32_t> value_entry, family = {}; };
+/// A family has no name; in place of a float it gives a map of this type, from names to ints or floats. What `tells` of the
+/// episode otherwise gives a value of this type, which stands among the scores as it is.
+struct MetricInfo { std::string name; uint32_t entry = 0; std::optional<uint32_t> value_entry, family = {}, tells = {}; };
 struct KeyInfo { std::string name; uint32_t type = 0, entry = 0; };
 struct SlotInfo { std::string name; uint32_t type = 0; };
 struct BoundInfo { std::vector<int64_t> moves; int64_t total = 0, rounds = 0; };  // moves: a player each

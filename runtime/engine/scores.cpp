@@ -10,15 +10,16 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-void put(std::vector<std::pair<std::string, double>>& to, const std::string& name, double value) {
+void put(Scores::List& to, const std::string& name, Json value) {
   for (auto& [there, v] : to) {
     if (there == name) {
-      v = value;
+      v = std::move(value);
       return;
     }
   }
-  to.emplace_back(name, value);
+  to.emplace_back(name, std::move(value));
 }
+void put(Scores::List& to, const std::string& name, double value) { put(to, name, score_number(value)); }
 
 }  // namespace
 
@@ -29,7 +30,7 @@ Json score_number(double d) {
 
 double Scores::get(const std::string& name) const {
   for (const auto& [there, v] : episode)
-    if (there == name) return v;
+    if (there == name && v.is_number()) return v.as_float();
   return kNan;
 }
 
@@ -38,10 +39,10 @@ Json Scores::to_json() const {
   Json& by_turn = json.add("turn scores", Json::object());
   for (const auto& [t, values] : turns) {
     Json& at = by_turn.add(std::to_string(t), Json::object());
-    for (const auto& [name, value] : values) at.add(name, score_number(value));
+    for (const auto& [name, value] : values) at.add(name, value);
   }
   Json& all = json.add("episode scores", Json::object());
-  for (const auto& [name, value] : episode) all.add(name, score_number(value));
+  for (const auto& [name, value] : episode) all.add(name, value);
   if (!notes.empty()) {
     Json list = Json::list();
     for (const std::string& n : notes) list.push(Json(n));
@@ -69,8 +70,9 @@ Scores score(Worker& worker, const Episode& episode) {
     auto note = [&](const std::string& at) {
       out.notes.push_back((metric.family ? "a family of metrics" : "metric `" + metric.name + "`") + at + ": " + fault);
     };
-    // One number under the metric's name, or a family's numbers under theirs; a fault in a family leaves no names.
-    auto take = [&](std::vector<std::pair<std::string, double>>& to, std::optional<int64_t> v) {
+    // One number, or what the metric tells, under the metric's name, or a family's numbers under theirs; a fault in a family leaves no names.
+    auto take = [&](Scores::List& to, std::optional<int64_t> v) {
+      if (metric.tells) return put(to, metric.name, v ? encode(module, worker.ctx(), *metric.tells, *v) : Json(kNan));
       if (!metric.family) return put(to, metric.name, v ? rt::float_of(*v) : kNan);
       const bool ints = m.types[m.types[*metric.family].args[1]].kind == "int";
       for (uint32_t i = 0, n = v ? rt::map_length(worker.ctx(), *v) : 0; i < n; ++i) {

@@ -11,12 +11,13 @@
 namespace ppc::engine {
 
 struct Scores {
-  std::vector<std::pair<std::string, double>> episode;                        // in order; nan where there is none
-  std::map<int64_t, std::vector<std::pair<std::string, double>>> turns;       // by t
-  std::vector<std::pair<std::string, Json>> keys;                             // what the game logs
-  std::vector<std::string> notes;                                             // metrics that faulted
+  using List = std::vector<std::pair<std::string, Json>>;
+  List episode;                    // in order; numbers, but for metrics that tell something else; nan where there is none
+  std::map<int64_t, List> turns;   // by t
+  List keys;                       // what the game logs
+  std::vector<std::string> notes;  // metrics that faulted
 
-  double get(const std::string& name) const;                                  // nan when absent
+  double get(const std::string& name) const;  // nan when absent or no number
   /// {"turn scores": {"0": {…}}, "episode scores": {…}}, "notes" when there are any.
   Json to_json() const;
 };

@@ -80,14 +80,17 @@ std::string entry_text(const engine::Manifest& m, const Entry& e, bool colour) {
 
 std::string scores_text(const engine::Scores& scores, bool colour) {
   const Paint paint{colour};
+  const auto score = [](const engine::Json& value) {
+    return value.is_number() ? number(value.as_float()) : value.is_text() ? value.as_text() : engine::to_text(value);
+  };
   std::string out = "\n" + paint("1", "scores") + "\n";
   for (const auto& [name, value] : scores.episode) {
-    const std::string line = "  " + name + ": " + number(value) + "\n";
+    const std::string line = "  " + name + ": " + score(value) + "\n";
     out += name == "Main Score" ? paint("1", line.substr(0, line.size() - 1)) + "\n" : line;
   }
   for (const auto& [t, values] : scores.turns) {
     std::string line;
-    for (const auto& [name, value] : values) line += (line.empty() ? "" : ", ") + name + ": " + number(value);
+    for (const auto& [name, value] : values) line += (line.empty() ? "" : ", ") + name + ": " + score(value);
     out += "  turn " + std::to_string(t) + ": " + line + "\n";
   }
   for (const std::string& note : scores.notes) out += paint("31", "  note: " + note) + "\n";
