@@ -22,12 +22,13 @@ ARROWS = {
     "compiler/syntax": ["compiler/ast"],
     "compiler/formats": ["compiler/ast"],
     "compiler/sema": ["compiler/ast", "compiler/formats", "runtime/text"],   # what a `regex` is
+    "compiler/ide": ["compiler/syntax", "compiler/sema"],
     "compiler/rules": ["compiler/sema", "runtime/engine"],     # the manifest, which tells the engine what a game has
     "compiler/interp": ["compiler/rules"],
     "compiler/codegen": ["compiler/rules"],
     "compiler/driver": ["compiler/syntax", "compiler/interp", "compiler/codegen"],
     "trainers": ["runtime/engine"],
-    "tools": ["compiler/driver", "runtime/players"],
+    "tools": ["compiler/driver", "compiler/ide", "runtime/players"],
 }
 # Libraries of others that stay behind one wall: what their headers and their CMake targets look like, and the only user.
 WALLS = [

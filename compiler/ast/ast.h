@@ -63,7 +63,7 @@ struct BoolLit { bool value; };
 struct NanLit {};
 struct NoneLit {};
 struct TextLit { std::vector<TextPart> parts; bool triple = false; };  // triple: """ … """, indentation already removed
-struct Name { std::string name; };
+struct Name { std::string name; Span span; };  // the span of the name itself: an expression in brackets has theirs
 struct FieldAccess { ExprPtr object; Ident field; };  // x.name: a field, or a method without arguments
 /// f(a, k = b), or x.f(…) with a receiver. An argument's name is empty when it is positional; `fill` has text keys.
 struct Arg { std::optional<Ident> name; ExprPtr key; ExprPtr value; };

@@ -46,9 +46,17 @@ Emitter::Builder Emitter::emit(const Diagnostic& what, Span span, std::vector<st
     ++warnings_;
     if (warnings_ > limit_) return builder;
   }
-  reports_.push_back({&what, span, fill(what.format, arguments), {}, {}});
+  reports_.push_back({&what, span, fill(what.format, arguments), {}, {}, {}});
   builder.report_ = &reports_.back();
   return builder;
+}
+
+Emitter::Builder& Emitter::Builder::meant(const std::string& misspelt, const std::string& name) {
+  hint("did you mean `" + name + "`?");
+  if (!report_) return *this;
+  Span at = report_->span;
+  at.end = std::min(at.end, at.begin + static_cast<uint32_t>(misspelt.size()));
+  return fix("replace by `" + name + "`", at, name);
 }
 
 namespace {

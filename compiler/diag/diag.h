@@ -28,12 +28,16 @@ const std::vector<const Diagnostic*>& registry();
 
 struct Label { Span span; std::string text; };  // a note at another place involved
 
+/// A change of the source that would mend it, for editors to offer.
+struct Fix { std::string title; Span span; std::string text; };
+
 struct Report {
   const Diagnostic* what;
   Span span;
   std::string message;             // the format with its arguments filled in
   std::vector<Label> labels;
   std::vector<std::string> hints;  // "did you mean `x`?"
+  std::vector<Fix> fixes;
 };
 
 /// Collects reports. After `limit` errors further ones are counted, not kept.
@@ -44,6 +48,12 @@ class Emitter {
    public:
     Builder& label(Span span, std::string text) { if (report_) report_->labels.push_back({span, std::move(text)}); return *this; }
     Builder& hint(std::string text) { if (report_) report_->hints.push_back(std::move(text)); return *this; }
+    Builder& fix(std::string title, Span span, std::string text) {
+      if (report_) report_->fixes.push_back({std::move(title), span, std::move(text)});
+      return *this;
+    }
+    /// A hint that another name was meant, and the fix that puts it in place of the misspelt one, with which the report's span begins.
+    Builder& meant(const std::string& misspelt, const std::string& name);
    private:
     friend class Emitter;
     Report* report_ = nullptr;

@@ -1,7 +1,6 @@
 #include "compiler/driver/driver.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,14 +12,13 @@
 #include <stdexcept>
 
 #include "compiler/ast/print.h"
-#include "compiler/driver/diagnostics.h"
 #include "compiler/driver/kept.h"
 #include "compiler/interp/interp.h"
 #include "compiler/rules/lower.h"
 #include "compiler/rules/passes.h"
 #include "compiler/sema/check.h"
 #include "compiler/sema/print.h"
-#include "compiler/syntax/parse.h"
+#include "compiler/syntax/read.h"
 
 namespace ppc::driver {
 namespace fs = std::filesystem;
@@ -39,107 +37,6 @@ class Clock {
  private:
   double* to_;
   std::chrono::steady_clock::time_point begin_;
-};
-
-/// The file's bytes, or why there are none. Not more than `limit` and one: what is larger is turned down by the parser.
-std::optional<std::string> contents(const std::string& path, size_t limit, std::string& why) {
-  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) {
-    why = errno == ENOENT ? "no such file" : std::strerror(errno);
-    return std::nullopt;
-  }
-  struct stat info {};
-  std::string text;
-  bool good = fstat(file, &info) == 0 && S_ISREG(info.st_mode);
-  if (!good) why = S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a file";
-  while (good && text.size() <= limit) {
-    char buffer[1 << 16];
-    ssize_t n = read(file, buffer, std::min(sizeof buffer, limit + 1 - text.size()));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      why = std::strerror(errno);
-      good = false;
-    }
-    if (n <= 0) break;
-    text.append(buffer, static_cast<size_t>(n));
-  }
-  close(file);
-  return good ? std::optional(std::move(text)) : std::nullopt;
-}
-
-fs::path resolved(const fs::path& path) {
-  std::error_code error;
-  fs::path result = fs::weakly_canonical(path, error);
-  return error ? path.lexically_normal() : result;
-}
-
-class Reader {
- public:
-  Reader(diag::Emitter& out, Timing* timing) : out_(out), timing_(timing) {}
-
-  std::vector<ast::File> run(const std::string& path) {
-    const fs::path whole = resolved(fs::absolute(path));
-    around_ = whole.parent_path().parent_path();
-    file(path, whole, {});
-    return std::move(files_);
-  }
-
- private:
-  /// `from`: the place of the include, if it is one.
-  void file(const std::string& path, const fs::path& whole, std::optional<Span> from) {
-    std::string why;
-    std::optional<std::string> text;
-    {
-      Clock clock(timing_ ? &timing_->read : nullptr);
-      text = contents(path, limits_.bytes, why);
-    }
-    if (!text) {
-      Span span = from ? *from : Span{out_.sources().add(path, ""), 0, 0};
-      out_.emit(kCannotRead, span, {path, why});
-      return;
-    }
-    known_.push_back(whole);
-    open_.push_back({whole, path});
-    const uint32_t index = out_.sources().add(path, std::move(*text));
-    const size_t at = files_.size();
-    {
-      Clock clock(timing_ ? &timing_->parse : nullptr);
-      files_.push_back(syntax::parse(out_.sources(), index, limits_, out_));
-    }
-    std::vector<ast::IncludeDecl> includes;
-    for (const ast::Decl& d : files_[at].decls)
-      if (const auto* include = std::get_if<ast::IncludeDecl>(&d.node)) includes.push_back(*include);
-    for (const ast::IncludeDecl& include : includes) this->include(include, path);
-    open_.pop_back();
-  }
-
-  void include(const ast::IncludeDecl& include, const std::string& from) {
-    const fs::path next = (fs::path(from).parent_path() / include.path).lexically_normal();
-    const fs::path whole = resolved(fs::absolute(next));
-    const fs::path inside = whole.lexically_relative(around_);
-    if (fs::path(include.path).is_absolute() || inside.empty() || *inside.begin() == "..") {
-      out_.emit(kIncludeOutside, include.path_span, {include.path, around_.filename().string()})
-          .hint("a game takes files from its own folder and from the folders beside it");
-      return;
-    }
-    for (size_t i = 0; i < open_.size(); ++i) {
-      if (open_[i].first != whole) continue;
-      std::string chain;
-      for (size_t k = i; k < open_.size(); ++k) chain += "`" + fs::path(open_[k].second).filename().string() + "` includes ";
-      out_.emit(kIncludeCycle, include.path_span, {whole.filename().string(), chain + "`" + whole.filename().string() + "`"});
-      return;
-    }
-    if (std::find(known_.begin(), known_.end(), whole) != known_.end()) return;  // each file counts once
-    file(next.string(), whole, include.path_span);
-  }
-
-  diag::Emitter& out_;
-  Timing* timing_;
-  syntax::Limits limits_;
-  fs::path around_;
-  std::vector<fs::path> known_;
-  std::vector<std::pair<fs::path, std::string>> open_;  // from the game to the file being read
-  std::vector<ast::File> files_;
 };
 
 rules::PassOptions pass_options(const PassChoice& choice, int level) {
@@ -199,7 +96,9 @@ class TemporaryFile {
 }  // namespace
 
 std::vector<ast::File> read_game(const std::string& path, diag::Emitter& out, Timing* timing) {
-  return Reader(out, timing).run(path);
+  syntax::ReadOptions options;
+  if (timing) options.reading = &timing->read, options.parsing = &timing->parse;
+  return syntax::read_game(path, out, options);
 }
 
 std::unique_ptr<sema::Game> check_game(const std::string& path, diag::Emitter& out, Timing* timing) {
@@ -289,10 +188,10 @@ std::shared_ptr<engine::GameModule> load_game(const std::string& path, const Loa
       Clock clock(timing ? &timing->read : nullptr);
       const syntax::Limits limits;
       std::string why;
-      if ((before = contents(path, limits.bytes, why))) {
-        kept.emplace(how.cache_dir, resolved(fs::absolute(path)).string(), *before,
+      if ((before = syntax::read_text(path, limits.bytes, why))) {
+        kept.emplace(how.cache_dir, syntax::whole_path(path).string(), *before,
                      std::to_string(static_cast<int>(how.tier)) + " " + std::to_string(how.level));
-        key = kept->find([&](const std::string& include) { return contents(include, limits.bytes, why); });
+        key = kept->find([&](const std::string& include) { return syntax::read_text(include, limits.bytes, why); });
       }
     }
     Clock clock(timing ? &timing->make : nullptr);
@@ -319,7 +218,7 @@ std::shared_ptr<engine::GameModule> load_game(const std::string& path, const Loa
     Kept::Files includes;
     for (size_t i = files + 1; i < out.sources().size(); ++i) {
       const auto& source = out.sources()[i];
-      includes.push_back({resolved(fs::absolute(source.path())).string(), std::string(source.text())});
+      includes.push_back({syntax::whole_path(source.path()).string(), std::string(source.text())});
     }
     kept->keep(parts.key, includes);
   }

@@ -14,6 +14,7 @@
 #include "compiler/sema/builtins.h"
 #include "compiler/sema/diagnostics.h"
 #include "compiler/sema/model.h"
+#include "compiler/sema/names.h"
 #include "runtime/abi/abi.h"
 
 namespace ppc::sema {
@@ -82,7 +83,8 @@ std::string source_text(const Sources&, Span);
 
 class Checker {
  public:
-  Checker(const std::vector<ast::File>& files, diag::Emitter& out) : files_(files), out_(out) {}
+  Checker(const std::vector<ast::File>& files, diag::Emitter& out, Names* names = nullptr) : files_(files), out_(out), names_(names) {}
+  /// Null after an error; with names, they have the game whatever it is.
   std::unique_ptr<Game> run();
 
  private:
@@ -136,7 +138,35 @@ class Checker {
     bool top = false;                  // Move: a statement of the body itself
   };
 
+  // For editors.
+  void declares(Declared::Kind kind, const std::string& name, Span span, TypeId type = kNoType, uint32_t index = 0) {
+    if (!names_) return;
+    Declared d;
+    d.kind = kind; d.name = name; d.span = span; d.index = index;
+    if (type != poison_) d.type = type;
+    names_->declared.push_back(std::move(d));
+  }
+  void uses(Span span, Span declared, bool changes = false) {
+    if (names_ && span != declared) names_->uses.push_back({span, declared, changes});
+  }
+  void uses_own(Span span, const std::string& name, const Row* row = nullptr) {
+    if (names_) names_->own.push_back({span, name, row});
+  }
+  void uses_member(Span span, TypeId type, const std::string& name, bool changes = false) {
+    auto at = members_.find({type, name});
+    if (at != members_.end()) uses(span, at->second, changes);
+    else uses_own(span, name);
+  }
+  void has_type(Span span, TypeId type) {
+    if (names_ && type != poison_) names_->types.push_back({span, type});
+  }
+  void part_of_value(Span name) {
+    if (names_ && !names_->declared.empty() && names_->declared.back().span == name) names_->declared.back().part = true;
+  }
+  void finish_names();
+
   // declarations.cpp
+  bool check_all(size_t before);
   void collect();
   void declare_types();
   void declare_values();
@@ -164,6 +194,7 @@ class Checker {
   // expressions.cpp
   Build build(Span span) { return Build{game_->types, *ctx_->body, span, &facts_.reveals}; }
   ValuePtr expr(const ast::Expr&, TypeId want = kNoType);
+  ValuePtr untracked(const ast::Expr&, TypeId want);
   ValuePtr typed(const ast::Expr&, TypeId want);
   ValuePtr condition(const ast::Expr&);
   ValuePtr text_of(const ast::Expr&);
@@ -237,6 +268,7 @@ class Checker {
   void read(const ast::Stmt&, const ast::Read&, Statements&);
   void format(const ast::Stmt&, const ast::Format&, Statements&);
   void name_captures(const std::vector<ast::FormatItem>&);
+  void same_captures(const std::vector<ast::FormatItem>&);
   void rule(const ast::Stmt&, const ast::Check&, Statements&);
   void gives(const ast::Stmt&, const ast::Gives&, Statements&);
   void consequence(const ast::Consequence&, Span, const char* what, Statements&);
@@ -244,6 +276,8 @@ class Checker {
 
   const std::vector<ast::File>& files_;
   diag::Emitter& out_;
+  Names* names_;
+  std::map<std::pair<TypeId, std::string>, Span> members_;     // fields of records, values of enums, parts of moves: where declared
   std::unique_ptr<Game> game_;
   Facts facts_;
   TypeId poison_ = 0;
@@ -256,7 +290,7 @@ class Checker {
   std::map<std::string, Symbol> memory_;                      // of the bot being checked
   std::map<std::string, Symbol> generator_resources_;
   std::map<std::string, uint32_t> notes_;                     // key -> slot
-  std::set<std::string> library_;                             // names from `use`
+  std::map<std::string, Span> library_;                       // names from `use`
 
   bool world_ = false;  // there are facts
 

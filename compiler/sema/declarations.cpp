@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "compiler/sema/check.h"
 #include "compiler/sema/checker.h"
@@ -27,9 +28,16 @@ Span end_of(Span s) { return {s.file, s.end > s.begin ? s.end - 1 : s.end, s.end
 
 std::unique_ptr<Game> check(const std::vector<ast::File>& files, diag::Emitter& out) { return Checker(files, out).run(); }
 
+Names study(const std::vector<ast::File>& files, diag::Emitter& out) {
+  Names names;
+  Checker(files, out, &names).run();
+  if (!names.game) names.game = std::make_unique<Game>();
+  return names;
+}
+
 std::unique_ptr<Game> Checker::run() {
   size_t before = out_.errors();
-  if (before || files_.empty()) return nullptr;  // a tree with syntax errors has holes
+  if (files_.empty() || (before && !names_)) return nullptr;  // a tree with syntax errors has holes
   game_ = std::make_unique<Game>();
   Type broken;
   broken.kind = Kind::Void;
@@ -47,6 +55,18 @@ std::unique_ptr<Game> Checker::run() {
   if (main.game) game_->name = main.game->name;
   else out_.emit(kMissingPart, {main.span.file, main.span.begin, main.span.begin}, {"name"}).hint("the file begins with `game NAME`");
 
+  bool good = check_all(before);
+  ctx_ = nullptr;
+  if (names_) {
+    finish_names();
+    names_->sound = good && before == 0;
+    names_->game = std::move(game_);
+    return nullptr;
+  }
+  return good ? std::move(game_) : nullptr;
+}
+
+bool Checker::check_all(size_t before) {
   collect();
   declare_types();
   declare_values();
@@ -63,17 +83,39 @@ std::unique_ptr<Game> Checker::run() {
   check_keys();
   check_generate();
   finish_notes();
-  ctx_ = nullptr;
-  if (out_.errors() != before) return nullptr;
+  if (out_.errors() != before || before) return false;
   warn_unused();
-  if (!check_recursion(*game_, out_)) return nullptr;
+  if (!check_recursion(*game_, out_)) return false;
   check_generator_calls(*game_, out_);
   check_paths(*game_, facts_, out_);
-  if (out_.errors() != before) return nullptr;
+  if (out_.errors() != before) return false;
   check_audiences(*game_, facts_, out_);
   compute_bounds(*game_, out_);
-  if (out_.errors() != before) return nullptr;
-  return std::move(game_);
+  return out_.errors() == before;
+}
+
+void Checker::finish_names() {
+  auto place = [](Span s) { return std::tuple(s.file, s.begin, s.end); };
+  auto& uses = names_->uses;
+  // What is read and changed at one place counts as changed.
+  std::stable_sort(uses.begin(), uses.end(), [&](const Use& a, const Use& b) {
+    return std::tuple(place(a.span), !a.changes) < std::tuple(place(b.span), !b.changes);
+  });
+  uses.erase(std::unique(uses.begin(), uses.end(), [](const Use& a, const Use& b) { return a.span == b.span; }), uses.end());
+  auto& own = names_->own;
+  std::stable_sort(own.begin(), own.end(), [&](const OwnUse& a, const OwnUse& b) { return place(a.span) < place(b.span); });
+  own.erase(std::unique(own.begin(), own.end(), [](const OwnUse& a, const OwnUse& b) { return a.span == b.span; }), own.end());
+  // The types of what is declared before they are known.
+  for (Declared& d : names_->declared) {
+    using K = Declared::Kind;
+    TypeId type = d.type;
+    if (d.kind == K::Experiment) type = game_->experiment[d.index].type;
+    else if (d.kind == K::Instance) type = game_->instance[d.index].type;
+    else if (d.kind == K::Resource) type = game_->resources[d.index].type;
+    else if (d.kind == K::State || d.kind == K::Memory) type = game_->slots[d.index].type;
+    else if (d.kind == K::Function) type = game_->functions[d.index].result;
+    d.type = type == poison_ ? kNoType : type;
+  }
 }
 
 // ---- names of declarations --------------------------------------------------------------------------------------------
@@ -96,6 +138,7 @@ void Checker::collect() {
           continue;
         }
         players_[p->name.name] = {static_cast<uint32_t>(game_->players.size()), false};
+        declares(Declared::Kind::Player, p->name.name, p->name.span, kNoType, static_cast<uint32_t>(game_->players.size()));
         game_->players.push_back({p->name.name, p->display.empty() ? p->name.name : p->display, p->scripted, p->name.span});
       }
     }
@@ -120,6 +163,10 @@ void Checker::collect() {
                                                  : kind == Symbol::Kind::Instance ? game_->instance.size()
                                                                                   : game_->slots.size());
           if (!value(field.name, kind, index)) continue;
+          declares(kind == Symbol::Kind::State        ? Declared::Kind::State
+                   : kind == Symbol::Kind::Experiment ? Declared::Kind::Experiment
+                                                      : Declared::Kind::Instance,
+                   field.name.name, field.name.span, kNoType, index);
           if (kind == Symbol::Kind::State) {
             Slot slot;
             slot.name = field.name.name;
@@ -135,6 +182,7 @@ void Checker::collect() {
         }
       } else if (auto* r = as<ast::ResourceDecl>(d)) {
         if (value(r->name, Symbol::Kind::Resource, static_cast<uint32_t>(game_->resources.size()))) {
+          declares(Declared::Kind::Resource, r->name.name, r->name.span, kNoType, static_cast<uint32_t>(game_->resources.size()));
           Field model;
           model.name = r->name.name;
           model.span = r->name.span;
@@ -156,6 +204,7 @@ void Checker::collect() {
         n.span = rec->name.span;
         n.record = rec;
         types_[rec->name.name] = n;
+        declares(Declared::Kind::Record, rec->name.name, n.span, n.type);
       } else if (auto* en = as<ast::EnumDecl>(d)) {
         Type type;
         type.kind = Kind::Enum;
@@ -183,6 +232,11 @@ void Checker::collect() {
         n.type = game_->types.intern(type);
         n.span = en->name.span;
         types_[en->name.name] = n;
+        declares(Declared::Kind::Enum, en->name.name, n.span, n.type);
+        for (auto& [name, span] : names) {
+          declares(Declared::Kind::EnumValue, name, span, n.type);
+          members_[{n.type, name}] = span;
+        }
       } else if (auto* mv = as<ast::MoveDecl>(d)) {
         Type type;
         type.kind = Kind::Record;
@@ -198,6 +252,7 @@ void Checker::collect() {
         n.index = static_cast<uint32_t>(game_->moves.size());
         n.span = mv->name.span;
         types_[mv->name.name] = n;
+        declares(Declared::Kind::Move, mv->name.name, n.span, n.type, n.index);
         Move m;
         m.name = mv->name.name;
         m.span = mv->name.span;
@@ -217,6 +272,7 @@ void Checker::collect() {
           duplicate(name, at->second.span);
           continue;
         }
+        declares(fn ? Declared::Kind::Function : Declared::Kind::Step, name.name, name.span, kNoType, c.index);
         if (fn) {
           Function f;
           f.name = name.name;
@@ -250,12 +306,12 @@ void Checker::collect() {
           bool known = false;
           for (const Row& row : rows()) known |= row.library && use->library.name == row.library && n.name == row.name;
           if (known) {
-            library_.insert(n.name);
+            if (library_.try_emplace(n.name, n.span).second) declares(Declared::Kind::Library, n.name, n.span);
             continue;
           }
           auto report = out_.emit(kUnknownMember, n.span, {use->library.name, n.name});
           std::string near = diag::closest(n.name, {"stem", "lemma", "stopwords"});
-          if (!near.empty()) report.hint("did you mean `" + near + "`?");
+          if (!near.empty()) report.meant(n.name, near);
         }
       } else if (auto* play = as<ast::PlayDecl>(d)) {
         if (play_) {
@@ -280,6 +336,7 @@ uint32_t Checker::player(const ast::Ident& who, bool use) {
   auto at = players_.find(who.name);
   if (at != players_.end()) {
     if (use) at->second.second = true;
+    uses(who.span, game_->players[at->second.first].span);
     return at->second.first;
   }
   std::vector<std::string> names;
@@ -287,7 +344,7 @@ uint32_t Checker::player(const ast::Ident& who, bool use) {
   std::string near = diag::closest(who.name, names);
   if (near.empty() && !first("player ", who.name)) return UINT32_MAX;
   auto report = out_.emit(kUnknownPlayer, who.span, {who.name});
-  if (!near.empty()) report.hint("did you mean `" + near + "`?");
+  if (!near.empty()) report.meant(who.name, near);
   return UINT32_MAX;
 }
 
@@ -329,6 +386,7 @@ TypeId Checker::named_type(const std::string& name, Span span) {
   auto at = types_.find(name);
   if (at != types_.end()) {
     at->second.used = true;
+    uses(span, at->second.span);
     return at->second.type;
   }
   std::vector<std::string> names = {"int", "float", "bool", "text", "regex", "document", "set", "map"};
@@ -341,7 +399,7 @@ TypeId Checker::named_type(const std::string& name, Span span) {
   else if (name == "number" || name == "integer") report.hint("there is `int`, and `float`");
   else if (name == "fact") report.hint("`world { … }` says which facts there are");
   else if (name == "boolean") report.hint("did you mean `bool`?");
-  else if (!near.empty()) report.hint("did you mean `" + near + "`?");
+  else if (!near.empty()) report.meant(name, near);
   return poison_;
 }
 
@@ -407,6 +465,9 @@ void Checker::declare_types() {
         Field limits;
         full.names.push_back(f.name.name);
         full.args.push_back(type(*f.type, &limits));
+        if (!added) continue;
+        declares(Declared::Kind::RecordField, f.name.name, f.name.span, full.args.back());
+        members_[{at->second.type, f.name.name}] = f.name.span;
       }
       game_->types.complete(at->second.type, std::move(full));
     }
@@ -471,6 +532,7 @@ void Checker::declare_callables() {
       l.name = p.name.name;
       l.type = type(*p.type);
       l.span = p.name.span;
+      declares(Declared::Kind::Parameter, p.name.name, p.name.span, l.type);
       body.locals.push_back(std::move(l));
     }
     count = static_cast<uint32_t>(params.size());
@@ -752,6 +814,7 @@ void Checker::check_bots() {
       b.name = bot->name.name;
       b.doc = joined(d.doc);
       b.span = bot->name.span;
+      declares(Declared::Kind::Bot, b.name, b.span, kNoType, static_cast<uint32_t>(game_->bots.size()));
       if (b.player == UINT32_MAX && game_->players.empty()) continue;  // as whom it would be checked is not known
       if (b.player == UINT32_MAX) b.player = 0;
       else if (game_->players[b.player].scripted)
@@ -767,6 +830,7 @@ void Checker::check_bots() {
           out_.emit(kDuplicate, f.name.span, {f.name.name}).label(at->second.span, "first declared here");
           continue;
         }
+        declares(Declared::Kind::Memory, f.name.name, f.name.span, kNoType, static_cast<uint32_t>(game_->slots.size()));
         Slot slot;
         slot.name = game_->players[b.player].name + "." + b.name + "." + f.name.name;
         slot.type = type(*f.type);
@@ -927,6 +991,7 @@ void Checker::check_generate() {
     }
     if (auto other = values_.find(r->name.name); other != values_.end() && other->second.kind == Symbol::Kind::Resource)
       out_.emit(kDuplicate, r->name.span, {r->name.name}).label(other->second.span, "first declared here");
+    declares(Declared::Kind::Resource, r->name.name, r->name.span, kNoType, static_cast<uint32_t>(game_->resources.size()));
     Field model;
     model.name = r->name.name;
     model.span = r->name.span;
@@ -964,7 +1029,13 @@ void Checker::warn_unused() {
   std::sort(unused_.begin(), unused_.end(), [](const Unused& a, const Unused& b) {
     return std::pair(a.span.file, a.span.begin) < std::pair(b.span.file, b.span.begin);
   });
-  for (const Unused& u : unused_) out_.emit(kUnused, u.span, {u.what, u.name}).hint("remove it, or let its name begin with `_`");
+  for (const Unused& u : unused_) {
+    auto report = out_.emit(kUnused, u.span, {u.what, u.name});
+    report.hint("remove it, or let its name begin with `_`");
+    // The names of fields and moves are told to others: files, records; those of parameters to calls.
+    if ((!u.what.starts_with("the ") && u.what != "parameter") || u.what == "the function" || u.what == "the step")
+      report.fix("write `_" + u.name + "`", {u.span.file, u.span.begin, u.span.begin}, "_");
+  }
 }
 
 }  // namespace ppc::sema

@@ -179,6 +179,8 @@ LocalId Checker::declare(const ast::Ident& ident, TypeId type, bool changeable, 
     v.span = ident.span;
     v.used = taken;
     ctx_->scopes.back()[ident.name] = v;
+    declares(what == std::string("capture") ? Declared::Kind::Capture : Declared::Kind::Variable, ident.name, ident.span, type);
+    if (names_) names_->declared.back().changeable = changeable;
   }
   return id;
 }
@@ -224,6 +226,7 @@ ValuePtr Checker::ambient(const std::string& name, Span span) {
   else if (name == "aborted") v = is(PPC_ABORTED);
   else if (name == "score") v = b.call(B::GetScore, t.float_);
   else return nullptr;
+  uses_own(span, name);
   if (ctx_->where != Where::Metric && ctx_->where != Where::Key && ctx_->where != Where::Function) {
     out_.emit(kNotHere, span, {name, where_text(ctx_->where)}).hint("metrics, keys and functions know it");
     return poison(span);
@@ -234,7 +237,13 @@ ValuePtr Checker::ambient(const std::string& name, Span span) {
 ValuePtr Checker::unknown(const std::string& name, Span span) {
   for (const Row& row : rows()) {
     if (row.form == Row::Form::Function && row.library && name == row.name) {
-      out_.emit(kMissingUse, span, {name}).hint(std::string("write `use ") + row.library + " (" + name + ")`");
+      auto report = out_.emit(kMissingUse, span, {name});
+      report.hint(std::string("write `use ") + row.library + " (" + name + ")`");
+      if (files_[0].game) {
+        Span behind = files_[0].game->span;
+        behind.begin = behind.end;
+        report.fix(std::string("add `use ") + row.library + " (" + name + ")`", behind, std::string("\nuse ") + row.library + " (" + name + ")");
+      }
       return poison(span);
     }
   }
@@ -253,7 +262,7 @@ ValuePtr Checker::unknown(const std::string& name, Span span) {
   } else if (players_.count(name)) {
     report.hint("`" + name + "` is a player; a player is no value");
   } else if (!near.empty()) {
-    report.hint("did you mean `" + near + "`?");
+    report.meant(name, near);
   }
   return poison(span);
 }
@@ -263,11 +272,13 @@ ValuePtr Checker::name(const std::string& n, Span span) {
   Build b = build(span);
   if (Variable* v = find(n)) {
     v->used = true;
+    uses(span, v->span);
     if (v->ask) return ask_value(v->id, span);
     return b.local(v->id);
   }
   if (auto m = memory_.find(n); m != memory_.end()) {
     m->second.used = true;
+    uses(span, m->second.span);
     ValuePtr v = b.op(Op::Slot, game_->slots[m->second.index].type);
     v->slot = m->second.index;
     return v;
@@ -275,6 +286,7 @@ ValuePtr Checker::name(const std::string& n, Span span) {
   if (ctx_->where == Where::Generate) {
     if (auto r = generator_resources_.find(n); r != generator_resources_.end()) {
       r->second.used = true;
+      uses(span, r->second.span);
       ValuePtr v = b.op(Op::Field, game_->resources[r->second.index].type);
       v->segment = PPC_RESOURCE;
       v->index = r->second.index;
@@ -283,6 +295,7 @@ ValuePtr Checker::name(const std::string& n, Span span) {
   }
   if (auto s = values_.find(n); s != values_.end()) {
     s->second.used = true;
+    uses(span, s->second.span);
     bool resource = s->second.kind == Symbol::Kind::Resource;
     if (ctx_->where == Where::Default || (ctx_->where == Where::Generate && !resource) ||
         (ctx_->where == Where::State && s->second.kind == Symbol::Kind::State)) {
@@ -313,6 +326,7 @@ ValuePtr Checker::name(const std::string& n, Span span) {
     return v;
   }
   if (n == "said" || n == "heard") {
+    uses_own(span, n);
     bool reply = n == "said";
     if (ctx_->where != (reply ? Where::Move : Where::Bot)) {
       out_.emit(kNotHere, span, {n, where_text(ctx_->where)})
@@ -322,7 +336,10 @@ ValuePtr Checker::name(const std::string& n, Span span) {
     if (reply && ctx_->said) return b.local(*ctx_->said);
     return b.op(reply ? Op::Reply : Op::Heard, t.text_);
   }
-  if (n == "stopwords" && library_.count(n)) return b.call(B::Stopwords, t.set(t.text_));
+  if (auto l = library_.find("stopwords"); n == "stopwords" && l != library_.end()) {
+    uses(span, l->second);
+    return b.call(B::Stopwords, t.set(t.text_));
+  }
   if (ValuePtr v = ambient(n, span)) return v;
   return unknown(n, span);
 }
@@ -342,6 +359,7 @@ ValuePtr Checker::ask_field(uint32_t ask, const ast::Ident& field, bool* found) 
   for (size_t i = 0; i < type.names.size(); ++i) {
     if (type.names[i] != field.name) continue;
     *found = true;
+    uses_member(field.span, game_->moves[result.move].value_type, field.name);
     return build(field.span).local(result.locals[i]);
   }
   return nullptr;
@@ -355,6 +373,8 @@ ValuePtr Checker::member(const ast::Expr& whole, const ast::Expr& object, const 
     Variable* v = find(n->name);
     if (v && v->ask) {
       v->used = true;
+      uses(n->span, v->span);
+      has_type(object.span, game_->moves[game_->asks[v->id].move].value_type);
       bool found = false;
       ValuePtr value = ask_field(v->id, field, &found);
       if (found) {
@@ -365,23 +385,25 @@ ValuePtr Checker::member(const ast::Expr& whole, const ast::Expr& object, const 
       auto report = out_.emit(kUnknownMember, field.span, {type.name, field.name});
       report.label(game_->moves[game_->asks[v->id].move].span, "the move is declared here");
       std::string near = diag::closest(field.name, type.names);
-      if (!near.empty()) report.hint("did you mean `" + near + "`?");
+      if (!near.empty()) report.meant(field.name, near);
       else report.hint("its value has the captures and the outermost `let`s of the move, `said` and `accepted`");
       return poison(whole.span);
     }
     auto e = types_.find(n->name);
     if (!v && !memory_.count(n->name) && !values_.count(n->name) && e != types_.end() && e->second.kind == NamedType::Kind::Enum) {
       e->second.used = true;
+      uses(n->span, e->second.span);
       const Type& type = t[e->second.type];
       for (size_t i = 0; i < type.names.size(); ++i) {
         if (type.names[i] != field.name) continue;
+        uses_member(field.span, e->second.type, field.name);
         ValuePtr value = build(whole.span).integer(static_cast<int64_t>(i));
         value->type = e->second.type;
         return value;
       }
       auto report = out_.emit(kUnknownMember, field.span, {n->name, field.name}).label(e->second.span, "the enum is declared here");
       std::string near = diag::closest(field.name, type.names);
-      if (!near.empty()) report.hint("did you mean `" + near + "`?");
+      if (!near.empty()) report.meant(field.name, near);
       return poison(whole.span);
     }
   }
@@ -423,6 +445,7 @@ ValuePtr Checker::fill(Span span, ValuePtr receiver, const std::vector<ast::Arg>
 ValuePtr Checker::method(Span span, ValuePtr receiver, const ast::Ident& name, const std::vector<ast::Arg>& args) {
   TypeTable& t = game_->types;
   TypeId type = receiver->type;
+  if (type == t.text_ && name.name == "fill") uses_own(name.span, name.name);
   if (type == t.text_ && name.name == "fill") return fill(span, std::move(receiver), args);
   std::vector<std::string> candidates;
   if (t[type].kind == Kind::Record) {
@@ -436,6 +459,7 @@ ValuePtr Checker::method(Span span, ValuePtr receiver, const ast::Ident& name, c
       candidates.push_back(record.names[i]);
       if (record.names[i] != name.name || !args.empty()) continue;
       TypeId field_type = record.args[i];
+      uses_member(name.span, type, name.name);
       ValuePtr v = build(span).op(Op::GetField, field_type, std::move(receiver));
       v->index = static_cast<uint32_t>(i);
       return v;
@@ -466,11 +490,12 @@ ValuePtr Checker::method(Span span, ValuePtr receiver, const ast::Ident& name, c
       if (a.value) expr(*a.value);
     auto report = out_.emit(kUnknownMember, name.span, {t.print(type), name.name});
     std::string near = diag::closest(name.name, candidates);
-    if (!near.empty()) report.hint("did you mean `" + near + "`?");
+    if (!near.empty()) report.meant(name.name, near);
     else if (auto c = callables_.find(name.name); c != callables_.end() && !c->second.step)
       report.hint("it is a function: `" + name.name + "(x)`");
     return poison(span);
   }
+  uses_own(name.span, name.name, found[0].first);
   std::string forms;
   for (const auto& [row, b] : found) forms += (forms.empty() ? "`" : ", `") + signature(*row) + "`";
   const size_t takes = found[0].first->params.size() - 1;
@@ -505,6 +530,7 @@ ValuePtr Checker::method(Span span, ValuePtr receiver, const ast::Ident& name, c
   }
   if (broken) return poison(span);
   const auto& [row, bindings] = found[0];
+  if (names_) names_->own.back().row = row;
   if (name.name == "sorted" && !ordered(bindings.t)) {
     out_.emit(kOperands, span, {name.name, "`" + t.print(type) + "`"}).hint("numbers, texts, enums and lists and tuples of them have an order");
     return poison(span);
@@ -537,6 +563,12 @@ ValuePtr Checker::builtin_function(Span span, const ast::Ident& name, const std:
     unknown(name.name, name.span);
     return poison(span);
   }
+  const size_t mine = names_ ? names_->own.size() : 0;
+  if (auto l = library_.find(name.name); all[0]->library && l != library_.end()) uses(name.span, l->second);
+  else uses_own(name.span, name.name, fitting.empty() ? all[0] : fitting[0]);
+  auto chosen = [&](const Row* row) {
+    if (names_ && mine < names_->own.size() && names_->own[mine].span == name.span) names_->own[mine].row = row;
+  };
   if (all[0]->chance && ctx_->where != Where::Play && ctx_->where != Where::Step && ctx_->where != Where::Bot &&
       ctx_->where != Where::Generate) {
     out_.emit(kChance, name.span, {name.name, where_text(ctx_->where)}).hint("play, steps, bots and generators may");
@@ -578,6 +610,7 @@ ValuePtr Checker::builtin_function(Span span, const ast::Ident& name, const std:
       TypeId e = b.t;
       if (!ordered(e)) continue;
     }
+    chosen(row);
     return apply(*row, span, std::move(values), instantiate(t, row->result, b));
   }
   // Ints where floats are wanted.
@@ -591,6 +624,7 @@ ValuePtr Checker::builtin_function(Span span, const ast::Ident& name, const std:
       converts |= number;
     }
     if (!fits || !converts) continue;  // what takes any T has had its chance
+    chosen(row);
     for (size_t i = 0; i < values.size(); ++i) {
       std::string_view p = row->params[i];
       if (p == "float") values[i] = build(values[i]->span).to_float(std::move(values[i]));
@@ -618,6 +652,7 @@ ValuePtr Checker::builtin_function(Span span, const ast::Ident& name, const std:
 /// `json(text)`, `literal(text)`: what they give is said by where they stand.
 ValuePtr Checker::decoded(Span span, const ast::Call& c, TypeId want) {
   TypeTable& t = game_->types;
+  uses_own(c.callee.span, c.callee.name);
   if (c.args.size() != 1 || c.args[0].name || c.args[0].key) {
     for (const ast::Arg& a : c.args)
       if (a.value) expr(*a.value);
@@ -669,6 +704,7 @@ ValuePtr Checker::call(const ast::Expr& whole, const ast::Call& c, TypeId want) 
   }
   if (at != callables_.end() && !at->second.step) {
     at->second.used = true;
+    uses(c.callee.span, at->second.span);
     const Function& f = game_->functions[at->second.index];
     if (ctx_->where == Where::Default) {
       out_.emit(kNotConstant, whole.span).hint("a default is written down: numbers, texts, lists of them");
@@ -698,6 +734,7 @@ ValuePtr Checker::call(const ast::Expr& whole, const ast::Call& c, TypeId want) 
           return poison(whole.span);
         }
       }
+      if (c.args[i].name) uses(c.args[i].name->span, f.body.locals[index].span);
       if (given[index]) {
         out_.emit(kDuplicate, c.args[i].value->span, {f.body.locals[index].name}).hint("each argument is given once");
         return poison(whole.span);
@@ -728,7 +765,7 @@ ValuePtr Checker::call(const ast::Expr& whole, const ast::Call& c, TypeId want) 
   bool is_method = false;
   for (const Row& r : rows()) is_method |= r.form == Row::Form::Method && c.callee.name == r.name;
   if (is_method) report.hint("it is written behind a value: `x." + c.callee.name + "`");
-  else if (!near.empty()) report.hint("did you mean `" + near + "`?");
+  else if (!near.empty()) report.meant(c.callee.name, near);
   return poison(whole.span);
 }
 
@@ -1274,11 +1311,12 @@ ValuePtr Checker::record(const ast::Expr& e, const ast::RecordLit& lit) {
       std::vector<std::string> names;
       for (auto& [n, x] : types_) names.push_back(n);
       std::string near = diag::closest(lit.type.name, names);
-      if (!near.empty()) report.hint("did you mean `" + near + "`?");
+      if (!near.empty()) report.meant(lit.type.name, near);
     }
     return poison(e.span);
   }
   at->second.used = true;
+  uses(lit.type.span, at->second.span);
   const Type type = t[at->second.type];
   std::vector<ValuePtr> values(type.names.size());
   bool broken = false;
@@ -1290,11 +1328,12 @@ ValuePtr Checker::record(const ast::Expr& e, const ast::RecordLit& lit) {
       auto report = out_.emit(kUnknownField, a.name ? a.name->span : a.value->span, {n, "`" + type.name + "`"});
       report.label(at->second.span, "the record is declared here");
       std::string near = diag::closest(n, type.names);
-      if (!near.empty()) report.hint("did you mean `" + near + "`?");
+      if (!near.empty()) report.meant(n, near);
       expr(*a.value);
       broken = true;
       continue;
     }
+    uses_member(a.name->span, at->second.type, n);
     if (values[i]) {
       out_.emit(kDuplicate, a.name->span, {n}).hint("each field is given once");
       broken = true;
@@ -1331,6 +1370,12 @@ ValuePtr Checker::record(const ast::Expr& e, const ast::RecordLit& lit) {
 // ---- expressions ----------------------------------------------------------------------------------------------------
 
 ValuePtr Checker::expr(const ast::Expr& e, TypeId want) {
+  ValuePtr v = untracked(e, want);
+  has_type(e.span, v->type);
+  return v;
+}
+
+ValuePtr Checker::untracked(const ast::Expr& e, TypeId want) {
   TypeTable& t = game_->types;
   Build m = build(e.span);
   if (auto* x = as<ast::IntLit>(e)) {
@@ -1359,7 +1404,7 @@ ValuePtr Checker::expr(const ast::Expr& e, TypeId want) {
     v->type = t.regex_;
     return v;
   }
-  if (auto* x = as<ast::Name>(e)) return name(x->name, e.span);
+  if (auto* x = as<ast::Name>(e)) return name(x->name, x->span);
   if (auto* x = as<ast::FieldAccess>(e)) return member(e, *x->object, x->field);
   if (auto* x = as<ast::Call>(e)) return call(e, *x, want);
   if (auto* x = as<ast::Index>(e)) {
@@ -1535,7 +1580,7 @@ ValuePtr Checker::expr(const ast::Expr& e, TypeId want) {
     ValuePtr v = expr(*x->value, want);
     if (bad(*v)) return v;
     if (v->op == Op::Int || v->op == Op::Float || v->op == Op::Bool || v->op == Op::Text || v->op == Op::None) {
-      out_.emit(kNeedlessReveal, e.span);
+      out_.emit(kNeedlessReveal, e.span).fix("remove `reveal`", {e.span.file, e.span.begin, x->value->span.begin}, "");
       return v;
     }
     facts_.reveals[v.get()] = e.span;

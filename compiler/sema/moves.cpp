@@ -125,6 +125,7 @@ void Checker::check_move(uint32_t index) {
     value.args.push_back(f.type);
     value.names.push_back(f.name);
     m.fields.push_back(f.local);
+    members_[{m.value_type, f.name}] = f.span;
   }
   t.complete(m.value_type, std::move(value));
 
@@ -231,6 +232,7 @@ void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) 
       compiled.captures.push_back(id);
       move_captures_.push_back(id);
       move_fields_.push_back({c.name, t.text_, id, c.span});
+      part_of_value(c.span);
       continue;
     }
     LocalId raw = at.new_local("", t.text_);
@@ -251,11 +253,22 @@ void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) 
     let.has_local = true;
     move_captures_.push_back(let.local);
     move_fields_.push_back({c.name, t.int_, let.local, c.span});
+    part_of_value(c.span);
     after.push_back(std::move(let));
   }
+  if (names_) same_captures(x.items);
   game_->moves[ctx_->move].formats.push_back(std::move(compiled));
   out.push_back(std::move(m));
   for (Statement& a : after) out.push_back(std::move(a));
+}
+
+/// A name in several branches of a choice is one capture.
+void Checker::same_captures(const std::vector<ast::FormatItem>& items) {
+  for (const ast::FormatItem& item : items) {
+    if (item.name)
+      if (Variable* v = find(item.name->name); v && v->what == std::string("capture")) uses(item.name->span, v->span);
+    for (const auto& branch : item.branches) same_captures(branch);
+  }
 }
 
 void Checker::name_captures(const std::vector<ast::FormatItem>& items) {
@@ -265,6 +278,7 @@ void Checker::name_captures(const std::vector<ast::FormatItem>& items) {
       LocalId id = declare(*item.name, type, false, "capture", false);
       move_captures_.push_back(id);
       move_fields_.push_back({item.name->name, type, id, item.name->span});
+      part_of_value(item.name->span);
     }
     for (const auto& branch : item.branches) name_captures(branch);
   }

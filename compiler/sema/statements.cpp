@@ -369,6 +369,7 @@ void Checker::let(const ast::Stmt& s, const ast::Let& x, Statements& out) {
     if (x.name.name == "said" || x.name.name == "accepted")
       out_.emit(kShadowing, x.name.span, {x.name.name}).hint("every move's value has `said` and `accepted`");
     move_fields_.push_back({x.name.name, type, m.local, x.name.span});
+    part_of_value(x.name.span);
   }
   out.push_back(std::move(m));
 }
@@ -378,10 +379,16 @@ std::optional<Place> Checker::place(const ast::Expr& e, TypeId& type) {
   if (auto* n = std::get_if<ast::Name>(&e.node)) {
     Place p;
     if (Variable* v = find(n->name)) {
+      uses(n->span, v->span, true);
       if (!v->changeable) {
         auto report = out_.emit(kNotChangeable, e.span, {n->name, std::string("it is a ") + v->what + " declared without `var`"});
         report.label(v->span, "declared here");
-        if (v->what == std::string("variable") && !v->ask) report.hint("declare it with `var`");
+        if (v->what == std::string("variable") && !v->ask) {
+          report.hint("declare it with `var`");
+          // A `let` stands right in front of its name.
+          Span word = {v->span.file, v->span.begin < 4 ? 0 : v->span.begin - 4, v->span.begin};
+          if (source_text(out_.sources(), word) == "let ") report.fix("declare it with `var`", {word.file, word.begin, word.end - 1}, "var");
+        }
         v->used = true;
         return std::nullopt;
       }
@@ -391,6 +398,7 @@ std::optional<Place> Checker::place(const ast::Expr& e, TypeId& type) {
       return p;
     }
     if (auto m = memory_.find(n->name); m != memory_.end()) {
+      uses(n->span, m->second.span, true);
       p.is_slot = true;
       p.slot = m->second.index;
       type = p.root_type = game_->slots[p.slot].type;
@@ -398,9 +406,10 @@ std::optional<Place> Checker::place(const ast::Expr& e, TypeId& type) {
     }
     auto s = values_.find(n->name);
     if (s == values_.end()) {
-      unknown(n->name, e.span);
+      unknown(n->name, n->span);
       return std::nullopt;
     }
+    uses(n->span, s->second.span, true);
     if (s->second.kind != Symbol::Kind::State) {
       out_.emit(kNotChangeable, e.span, {n->name, "fields and resources stay as they are"})
           .label(s->second.span, "declared here")
@@ -447,6 +456,7 @@ std::optional<Place> Checker::place(const ast::Expr& e, TypeId& type) {
     const Type c = t[type];
     for (size_t i = 0; c.kind == Kind::Record && i < c.names.size(); ++i) {
       if (c.names[i] != x->field.name) continue;
+      uses_member(x->field.span, type, x->field.name, true);
       Place::Part part;
       part.kind = Place::Part::Kind::Field;
       part.field = static_cast<uint32_t>(i);
@@ -468,6 +478,7 @@ void Checker::generate_field(const ast::Stmt& s, const ast::Assign& x, const std
   for (uint32_t i = 0; i < fields.size(); ++i) {
     if (fields[i].name != name) continue;
     set.insert(i);
+    uses(span, fields[i].span, true);
     Statement m = make(S::GenField, s.span);
     m.slot = ctx_->in_instances ? 1 : 0;
     m.index = i;
@@ -486,7 +497,7 @@ void Checker::generate_field(const ast::Stmt& s, const ast::Assign& x, const std
   auto report = out_.emit(kUnknownField, span, {name, what});
   std::string near = diag::closest(name, names);
   if (other != values_.end()) report.label(other->second.span, "this is declared elsewhere");
-  else if (!near.empty()) report.hint("did you mean `" + near + "`?");
+  else if (!near.empty()) report.meant(name, near);
 }
 
 void Checker::assign(const ast::Stmt& s, const ast::Assign& x, Statements& out) {
@@ -547,7 +558,7 @@ void Checker::evaluate(const ast::Stmt& s, const ast::Evaluate& x, Statements& o
     std::string near = diag::closest(name->name, names);
     if (near.empty() && !first("step ", name->name)) return;
     auto report = out_.emit(kUnknownStep, name->span, {name->name});
-    if (!near.empty()) report.hint("did you mean `" + near + "`?");
+    if (!near.empty()) report.meant(name->name, near);
     return;
   }
   bool change = false;
@@ -559,6 +570,7 @@ void Checker::evaluate(const ast::Stmt& s, const ast::Evaluate& x, Statements& o
   if (!allowed(s, name->name.c_str(), {Where::Play, Where::Step, Where::Function, Where::Move, Where::Bot, Where::Generate})) return;
   TypeId type = kNoType;
   auto p = place(*receiver, type);
+  if (p) has_type(receiver->span, type);
   if (!p) {
     for (const ast::Arg& a : *args)
       if (a.value) expr(*a.value, poison_);
@@ -583,6 +595,7 @@ void Checker::evaluate(const ast::Stmt& s, const ast::Evaluate& x, Statements& o
         .hint("it is `" + signature(*found) + "`");
     return;
   }
+  uses_own(name->span, name->name, found);
   Statement m = make(S::Mutate, s.span);
   m.place = std::move(*p);
   m.builtin = found->builtin;
@@ -598,6 +611,7 @@ void Checker::evaluate(const ast::Stmt& s, const ast::Evaluate& x, Statements& o
 void Checker::step_call(Span span, const ast::Ident& callee, const std::vector<ast::Arg>& args, Statements& out) {
   Callable& c = callables_.find(callee.name)->second;
   c.used = true;
+  uses(callee.span, c.span);
   if (ctx_->where != Where::Play && ctx_->where != Where::Step && ctx_->where != Where::Move) {
     out_.emit(kStatementPlace, span, {callee.name, where_text(ctx_->where)}).label(c.span, "a step: a piece of play or of a move");
     return;
@@ -615,6 +629,7 @@ void Checker::step_call(Span span, const ast::Ident& callee, const std::vector<a
       out_.emit(kUnknownField, args[i].name->span, {args[i].name->name, "the parameters of `" + callee.name + "` at this place"}).label(c.span, "declared here");
       return;
     }
+    if (args[i].name) uses(args[i].name->span, step.body.locals[i].span);
     m.args.push_back(settle(typed(*args[i].value, step.body.locals[i].type)));
   }
   out.push_back(std::move(m));
@@ -635,10 +650,11 @@ void Checker::ask(const ast::Stmt& s, const ast::Ask& x, Statements& out) {
     if (near.empty() && !first("move ", x.move.name)) return;
     auto report = out_.emit(kUnknownMove, x.move.span, {x.move.name});
     if (at != types_.end()) report.label(at->second.span, "this is no move");
-    if (!near.empty()) report.hint("did you mean `" + near + "`?");
+    if (!near.empty()) report.meant(x.move.name, near);
     return;
   }
   at->second.used = true;
+  uses(x.move.span, at->second.span);
   uint32_t index = at->second.index;
   ensure_move(index, x.move.span);
   if (who != UINT32_MAX) {
@@ -668,6 +684,7 @@ void Checker::ask(const ast::Stmt& s, const ast::Ask& x, Statements& out) {
     v.span = x.name.span;
     v.warn = !x.name.name.starts_with("_");
     ctx_->scopes.back()[x.name.name] = v;
+    declares(Declared::Kind::Variable, x.name.name, x.name.span, game_->moves[index].value_type);
   }
   if (who == UINT32_MAX) return;
   Statement ask = make(S::Ask, s.span);

@@ -588,7 +588,7 @@ class Builder {
     }
     if (c->ident()) {
       if (c->arguments()) return make(where, Call{nullptr, ident(c->ident()), arguments(c->arguments())});
-      return make(where, Name{c->ident()->getStart()->getText()});
+      return make(where, Name{c->ident()->getStart()->getText(), where});
     }
     if (c->KwIn()) return make(where, Call{nullptr, {"in", span(c->KwIn())}, arguments(c->arguments())});
     auto values = c->expression();
@@ -662,7 +662,7 @@ class Builder {
     if (c->KwNone()) return make(span(c), NoneLit{});
     if (c->text()) return make(span(c), text(c->text()));
     auto names = c->ident();
-    ExprPtr value = make(span(names[0]), Name{names[0]->getStart()->getText()});
+    ExprPtr value = make(span(names[0]), Name{names[0]->getStart()->getText(), span(names[0])});
     if (names.size() > 1) return make(span(c), FieldAccess{std::move(value), ident(names[1])});
     return value;
   }
@@ -712,7 +712,8 @@ class Builder {
       if (std::find(classes.begin(), classes.end(), char_class.name) == classes.end()) {
         std::string near = diag::closest(char_class.name, classes);
         auto b = emitter_.emit(kUnknownClass, char_class.span, {char_class.name});
-        b.hint(near.empty() ? "the classes are `text`, `line`, `word`, `letters`, `digits` and `int`" : "did you mean `" + near + "`?");
+        if (near.empty()) b.hint("the classes are `text`, `line`, `word`, `letters`, `digits` and `int`");
+        else b.meant(char_class.name, near);
         out.char_class = "text";
       }
       for (auto* w : c->formatWithout()) out.without.emplace_back(plain(w->text(), "what a capture goes without"), w->Tilde() != nullptr);
@@ -807,7 +808,7 @@ class Builder {
     Deeper deeper(*this, span(c), suffixes.size());
     // f(…) is a call of a function or step; anything else starts from the variable.
     ExprPtr target = c->arguments() ? make(offsets_.span(first, c->arguments()->getStop()), Call{nullptr, ident(c->ident()), arguments(c->arguments())})
-                                    : make(span(c->ident()), Name{first->getText()});
+                                    : make(span(c->ident()), Name{first->getText(), span(c->ident())});
     for (auto* s : suffixes) target = with_suffix(std::move(target), s, first);
     if (c->Assign()) {
       bool good = std::holds_alternative<Name>(target->node);

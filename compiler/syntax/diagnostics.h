@@ -30,4 +30,10 @@ inline const Diagnostic kGameNotFirst{"E0120", "game-not-first", Severity::Error
 inline const Diagnostic kTwice{"E0121", "given-twice", Severity::Error, "`{0}` is given twice"};
 inline const Diagnostic kTooManyErrors{"E0122", "too-many-errors", Severity::Error, "more than {0} errors, the rest of the file is not looked at"};
 
+// ---- files --------------------------------------------------------------------------------------------------------
+inline const Diagnostic kCannotRead{"E0601", "cannot-read", Severity::Error, "cannot read `{0}`: {1}"};
+inline const Diagnostic kIncludeOutside{"E0602", "include-outside", Severity::Error,
+                                        "`{0}` lies outside `{1}`, the folder around the game's"};
+inline const Diagnostic kIncludeCycle{"E0603", "include-cycle", Severity::Error, "`{0}` includes itself: {1}"};
+
 }  // namespace ppc::syntax

@@ -23,7 +23,7 @@ const std::map<std::string, std::string>& statement_forms() {
   static const std::map<std::string, std::string> forms = {
       {"let", "let NAME = VALUE"}, {"var", "var NAME = VALUE"}, {"if", "if CONDITION { … } else { … }"},
       {"for", "for NAME in LIST where CONDITION { … }"}, {"round", "round NAME in 1..LAST { … }"},
-      {"repeat", "repeat at most N { … }"}, {"return", "return VALUE"}, {"ask", "let NAME = ask PLAYER for MOVE"},
+      {"repeat", "repeat at most N { … }"}, {"together", "together { let a = ask P for M  let b = ask Q for M }"}, {"return", "return VALUE"}, {"ask", "let NAME = ask PLAYER for MOVE"},
       {"tell", "tell PLAYER VALUE"}, {"brief", "brief PLAYER VALUE [answered VALUE]"}, {"say", "say PLAYER VALUE"},
       {"note", "note \"KEY\" VALUE"}, {"reward", "reward PLAYER NUMBER"}, {"win", "win score NUMBER \"REASON\""},
       {"lose", "lose score NUMBER \"REASON\""}, {"abort", "abort \"REASON\""}, {"retry", "retry N tell \"MESSAGE\" then abort \"REASON\""},
@@ -227,7 +227,7 @@ class Strategy : public antlr4::ANTLRErrorStrategy {
     size_t first = statement ? statement->getStart()->getType() : 0;
     bool condition = first == P::KwIf || first == P::KwExpect || first == P::KwForbid || first == P::KwFor;
     if (type == P::Assign && condition) {
-      builder.hint("values are compared with `==`");
+      builder.hint("values are compared with `==`").fix("write `==`", offsets_.span(offending), "==");
     } else if (type == P::Comma && (context->getRuleIndex() == P::RuleField || context->getRuleIndex() == P::RuleFieldTail ||
                                     context->getRuleIndex() == P::RuleFieldBlock)) {
       builder.hint("fields need no comma between them");
@@ -245,7 +245,7 @@ class Strategy : public antlr4::ANTLRErrorStrategy {
         i = end + 1;
       }
       std::string near = diag::closest(word, candidates);
-      if (!near.empty()) builder.hint("did you mean `" + near + "`?");
+      if (!near.empty()) builder.meant(word, near);
     }
     if (statement == nullptr) return;
     std::string keyword = statement->getStart()->getText();
@@ -291,9 +291,9 @@ class Strategy : public antlr4::ANTLRErrorStrategy {
     if (same_line)
       for (const char* op : {"and", "or", "div", "mod", "in", "not", "is", "then", "where", "else"}) candidates.emplace_back(op);
     std::string near = diag::closest(word, candidates);
-    if (hint.empty() && !near.empty()) hint = "did you mean `" + near + "`?";
     auto b = emitter_.emit(kUnknownStatement, offsets_.span(t), {word});
     if (!hint.empty()) b.hint(hint);
+    else if (!near.empty()) b.meant(word, near);
     else if (next != nullptr && (next->getType() == P::RBrace || starts_statement(next->getType())))
       b.hint("a step is called with parentheses: `" + word + "()`");
     else b.hint("a statement starts with a keyword, or is an assignment `name = value` or a call `name(…)`");
@@ -308,7 +308,10 @@ class Strategy : public antlr4::ANTLRErrorStrategy {
     }
     std::string hint = foreign_word(word);
     std::string near = diag::closest(word, words_of(declaration_forms()));
-    if (hint.empty() && !near.empty()) hint = "did you mean `" + near + "`?";
+    if (hint.empty() && !near.empty()) {
+      emitter_.emit(kUnknownDeclaration, offsets_.span(t), {word}).meant(word, near);
+      return;
+    }
     if (hint.empty() && statement_forms().count(word)) hint = "`" + word + "` is a statement: it stands in `play`, a `move`, a `step` or a `bot`";
     if (hint.empty() && (word == "and" || word == "or" || word == "in" || word == "is" || word == "then" || word == "else")) hint = "the declaration in front of it has already ended";
     auto b = emitter_.emit(kUnknownDeclaration, offsets_.span(t), {word});
@@ -461,6 +464,29 @@ bool is_soft_keyword(size_t token) {
 std::shared_ptr<antlr4::ANTLRErrorStrategy> make_error_strategy(const Offsets& offsets, const Limits& limits, const std::set<size_t>& bad_lines,
                                                                 diag::Emitter& emitter) {
   return std::make_shared<Strategy>(offsets, limits, bad_lines, emitter);
+}
+
+std::string statement_form(const std::string& keyword) {
+  auto at = statement_forms().find(keyword);
+  return at == statement_forms().end() ? "" : at->second.empty() ? keyword : at->second;
+}
+std::string declaration_form(const std::string& keyword) {
+  auto at = declaration_forms().find(keyword);
+  return at == declaration_forms().end() ? "" : at->second;
+}
+
+bool is_hard_keyword(const std::string& word) {
+  static const std::set<std::string> hard = [] {
+    std::set<std::string> out;
+    antlr4::ANTLRInputStream nothing{std::string()};
+    GameLexer lexer(&nothing);
+    for (size_t t = GameLexer::KwAbort; t < GameLexer::LBrace; ++t) {
+      std::string name = lexer.getVocabulary().getLiteralName(t);
+      if (!is_soft_keyword(t) && name.size() > 2) out.insert(name.substr(1, name.size() - 2));
+    }
+    return out;
+  }();
+  return hard.count(word) != 0;
 }
 
 const std::vector<std::string>& keywords() {

@@ -38,6 +38,7 @@ struct Lexed {
   TokenList tokens;  // of the default channel
   std::vector<CommentText> comments;
   std::set<size_t> bad_lines;  // with a mistake reported here; what the parser finds on them is its consequence
+  bool repaired = false;  // what is open was closed, after it was reported (Limits::tolerant)
   bool usable = true;  // false: texts or brackets do not close, so that parsing would only repeat the error
 };
 

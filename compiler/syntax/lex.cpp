@@ -79,7 +79,7 @@ size_t closer_of(size_t type) {
 class Scanner {
  public:
   Scanner(std::string_view text, const Offsets& offsets, const Limits& limits, diag::Emitter& emitter)
-      : text_(text), offsets_(offsets), limits_(limits), emitter_(emitter) {}
+      : text_(text), offsets_(offsets), limits_(limits), emitter_(&emitter) {}
 
   Lexed run(antlr4::CharStream& input) {
     GameLexer lexer(&input);
@@ -97,6 +97,11 @@ class Scanner {
       }
     }
     out.usable = texts_close() && brackets_match();
+    if (!out.usable && limits_.tolerant) {
+      // What comes now follows from what was reported.
+      emitter_ = &quiet_;
+      out.usable = out.repaired = repair();
+    }
     if (out.usable) {
       foreign(out.bad_lines);
       contextual();
@@ -145,11 +150,11 @@ class Scanner {
         // A hole that is open at the end of the line was meant to be closed before the text's last quote.
         bool hole = first + 1 < open.size() && type(open[first + 1]) == GameLexer::TextOpenHole;
         if (hole) {
-          emitter_.emit(kUnclosedText, span(open[first + 1]), {"a `{` inside a text is not closed before the end of its line"})
+          emitter_->emit(kUnclosedText, span(open[first + 1]), {"a `{` inside a text is not closed before the end of its line"})
               .label(span(open[first]), "the text starts here")
               .hint("close it with `}`; a brace that stands for itself is written `\\{`");
         } else {
-          emitter_.emit(kUnclosedText, from, {"the text is not closed on its line"})
+          emitter_->emit(kUnclosedText, from, {"the text is not closed on its line"})
               .hint("close it with `\"`; a text of several lines stands between `\"\"\"` and `\"\"\"`");
         }
         good = false;
@@ -164,8 +169,8 @@ class Scanner {
         size_t where = i;
         for (size_t k : open)
           if (k > i && type(k) == GameLexer::TextOpenHole && !hole) hole = true, where = k;
-        if (hole) emitter_.emit(kUnclosedText, span(where), {"a `{` inside a text is never closed"}).label(span(i), "the text starts here").hint("close it with `}`; a brace that stands for itself is written `\\{`");
-        else emitter_.emit(kUnclosedText, span(i), {"the text is never closed"}).hint(triple ? "close it with `\"\"\"`" : "close it with `\"`");
+        if (hole) emitter_->emit(kUnclosedText, span(where), {"a `{` inside a text is never closed"}).label(span(i), "the text starts here").hint("close it with `}`; a brace that stands for itself is written `\\{`");
+        else emitter_->emit(kUnclosedText, span(i), {"the text is never closed"}).hint(triple ? "close it with `\"\"\"`" : "close it with `\"`");
         return false;
       }
     return true;
@@ -204,7 +209,7 @@ class Scanner {
 
   bool unclosed(size_t opener, size_t noticed) {
     Span at = span(opener);
-    auto b = emitter_.emit(kUnclosedBracket, at, {tokens_[opener]->getText()});
+    auto b = emitter_->emit(kUnclosedBracket, at, {tokens_[opener]->getText()});
     if (noticed < tokens_.size()) b.label(span(noticed), noticed_text(opener));
     return false;
   }
@@ -223,7 +228,7 @@ class Scanner {
       if (opens(t) || t == GameLexer::TextOpen || t == GameLexer::TripleOpen || t == GameLexer::TextOpenHole) {
         open.push_back(i);
         if (open.size() > limits_.depth) {
-          emitter_.emit(kTooDeep, span(i), {std::to_string(limits_.depth)});
+          emitter_->emit(kTooDeep, span(i), {std::to_string(limits_.depth)});
           return false;
         }
       } else if (closes(t) || t == GameLexer::TextClose || t == GameLexer::TripleClose) {
@@ -242,7 +247,7 @@ class Scanner {
       bool partner = std::any_of(open.begin(), open.end(), [&](size_t o) { return closer_of(type(o)) == type(stray); });
       if (!open.empty() && partner && type(open.back()) != GameLexer::LBrace) return unclosed(open.back(), stray);
       if (!open.empty() && partner && type(stray) == GameLexer::RBrace) return unclosed(open.back(), stray);
-      emitter_.emit(kStrayBracket, span(stray), {tokens_[stray]->getText()});
+      emitter_->emit(kStrayBracket, span(stray), {tokens_[stray]->getText()});
       return false;
     }
     return braces_by_layout();
@@ -263,7 +268,7 @@ class Scanner {
       if (here.first && here.indent == 0 && declares(i) && !open.empty()) return unclosed(open.back(), i);
       if (t != GameLexer::RBrace) continue;
       if (open.empty()) {
-        emitter_.emit(kStrayBracket, span(i), {"}"});
+        emitter_->emit(kStrayBracket, span(i), {"}"});
         return false;
       }
       if (here.first) {
@@ -274,8 +279,92 @@ class Scanner {
       open.pop_back();
     }
     if (!open.empty()) return unclosed(open.back(), tokens_.size());
-    emitter_.emit(kStrayBracket, last < tokens_.size() ? span(last) : Span{}, {"}"});
+    emitter_->emit(kStrayBracket, last < tokens_.size() ? span(last) : Span{}, {"}"});
     return false;
+  }
+
+  // ---- for editors: closes what is open, by brackets, by words that begin a statement or a declaration, and by layout -------
+
+  static bool begins_statement(size_t type) {
+    switch (type) {
+      case GameLexer::KwLet: case GameLexer::KwVar: case GameLexer::KwRepeat: case GameLexer::KwReturn: case GameLexer::KwAsk:
+      case GameLexer::KwTell: case GameLexer::KwBrief: case GameLexer::KwSay: case GameLexer::KwNote: case GameLexer::KwReward:
+      case GameLexer::KwWin: case GameLexer::KwLose: case GameLexer::KwAbort: case GameLexer::KwRetry: case GameLexer::KwFormat:
+      case GameLexer::KwExpect: case GameLexer::KwForbid: case GameLexer::KwGives: case GameLexer::KwBreak:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /// Afterwards every bracket and text has its partner; false when they nest too deep. Closers that are put in have no width.
+  bool repair() {
+    find_lines();
+    TokenList out;
+    struct Open { size_t type; uint32_t indent; };  // of the line it stands on
+    std::vector<Open> open;
+    auto text = [](size_t t) { return t == GameLexer::TextOpen || t == GameLexer::TripleOpen; };
+    auto close = [&](size_t keep) {  // all but so many
+      while (open.size() > keep) {
+        auto token = std::make_unique<CommonToken>(closer_of(open.back().type));
+        size_t where = out.empty() ? 0 : out.back()->getStopIndex() + 1;
+        token->setStartIndex(where);
+        token->setStopIndex(where - 1);
+        token->setLine(out.empty() ? 1 : out.back()->getLine());
+        token->setText(open.back().type == GameLexer::LParen ? ")" : open.back().type == GameLexer::LBracket ? "]" : text(open.back().type) ? "\"" : "}");
+        out.push_back(std::move(token));
+        open.pop_back();
+      }
+    };
+    auto last = [&](auto&& wanted) {  // one behind the innermost of its kind; 0: none
+      for (size_t k = open.size(); k > 0; --k)
+        if (wanted(open[k - 1].type)) return k;
+      return size_t{0};
+    };
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      size_t t = type(i);
+      Place here = place(i);
+      bool inside = !open.empty() && text(open.back().type);
+      if (t == GameLexer::TextUnclosed) {
+        size_t first = open.size();
+        for (size_t k = open.size(); k-- > 0 && open[k].type != GameLexer::TripleOpen;)
+          if (open[k].type == GameLexer::TextOpen) first = k;
+        close(first);
+        continue;
+      }
+      if (here.first && !inside) {
+        bool triple = last([](size_t x) { return x == GameLexer::TripleOpen; }) > 0;
+        if (here.indent == 0 && declares(i) && !triple) close(0);
+        else if (begins_statement(t)) close(last([&](size_t x) { return x == GameLexer::LBrace || x == GameLexer::TripleOpen; }));
+      }
+      if (opens(t) || text(t) || t == GameLexer::TextOpenHole) {
+        open.push_back({t, here.indent});
+        if (open.size() > limits_.depth) return false;
+      } else if (t == GameLexer::TextClose || t == GameLexer::TripleClose) {
+        size_t k = last(text);
+        if (k == 0) continue;
+        close(k);
+        open.pop_back();
+      } else if (t == GameLexer::RBrace) {
+        size_t k = last([](size_t x) { return x == GameLexer::LBrace || x == GameLexer::TextOpenHole; });
+        if (here.first)  // a block that begins further to the right has ended before
+          while (k > 1 && open[k - 1].type == GameLexer::LBrace && open[k - 1].indent > here.indent && open[k - 2].type == GameLexer::LBrace) --k;
+        if (k == 0) continue;
+        close(k);
+        open.pop_back();
+      } else if (closes(t)) {
+        size_t opener = t == GameLexer::RParen ? GameLexer::LParen : GameLexer::LBracket;
+        size_t block = last([](size_t x) { return x == GameLexer::LBrace || x == GameLexer::TextOpenHole; });
+        size_t k = last([&](size_t x) { return x == opener; });
+        if (k <= block) continue;
+        close(k);
+        open.pop_back();
+      }
+      out.push_back(std::move(tokens_[i]));
+    }
+    close(0);
+    tokens_ = std::move(out);
+    return true;
   }
 
   /// Where the tokens behind one say what it is: `x[1..]` and `x[1..2]`; `1 -> a - 1` and `1 -> a  -1 -> b`; and `say PLAYER VALUE`
@@ -330,28 +419,35 @@ class Scanner {
   /// Notations of other languages: reported with ours, and read as ours where there is one.
   void foreign(std::set<size_t>& bad_lines) {
     TokenList out;
-    auto bad = [&](size_t i, const std::string& hint) {
-      auto b = emitter_.emit(kForeignNotation, span(i), {tokens_[i]->getText()});
+    auto bad = [&](size_t i, const std::string& hint, const std::string& ours = "") {
+      auto b = emitter_->emit(kForeignNotation, span(i), {tokens_[i]->getText()});
       if (!hint.empty()) b.hint(hint);
+      if (ours.empty()) return;
+      // Words need blanks around them where the signs did without.
+      Span at = span(i);
+      uint32_t base = offsets_.byte(0);
+      auto blank = [&](uint32_t place) { return place >= text_.size() || text_[place] == ' ' || text_[place] == '\n'; };
+      bool before = at.begin == base || blank(at.begin - base - 1) || text_[at.begin - base - 1] == '(', behind = blank(at.end - base);
+      b.fix("write `" + ours + "`", at, (before ? "" : " ") + ours + (behind ? "" : " "));
     };
     for (size_t i = 0; i < tokens_.size(); ++i) {
       std::string text = tokens_[i]->getText();
-      size_t errors = emitter_.errors(), line = tokens_[i]->getLine();
+      size_t errors = emitter_->errors(), line = tokens_[i]->getLine();
       struct Mark {
         ~Mark() { if (emitter.errors() > errors) lines.insert(line); }
         const diag::Emitter& emitter;
         size_t errors, line;
         std::set<size_t>& lines;
-      } mark{emitter_, errors, line, bad_lines};
+      } mark{*emitter_, errors, line, bad_lines};
       switch (type(i)) {
-        case GameLexer::ForeignAnd: bad(i, "write `and`"); replace(i, GameLexer::KwAnd, "and"); break;
-        case GameLexer::ForeignOr: bad(i, "write `or`"); replace(i, GameLexer::KwOr, "or"); break;
-        case GameLexer::ForeignNot: bad(i, "write `not`"); replace(i, GameLexer::KwNot, "not"); break;
+        case GameLexer::ForeignAnd: bad(i, "write `and`", "and"); replace(i, GameLexer::KwAnd, "and"); break;
+        case GameLexer::ForeignOr: bad(i, "write `or`", "or"); replace(i, GameLexer::KwOr, "or"); break;
+        case GameLexer::ForeignNot: bad(i, "write `not`", "not"); replace(i, GameLexer::KwNot, "not"); break;
         case GameLexer::ForeignPower: bad(i, "multiply instead: `x * x`"); replace(i, GameLexer::Star, "*"); break;
-        case GameLexer::ForeignPercent: bad(i, "write `mod`"); replace(i, GameLexer::KwMod, "mod"); break;
-        case GameLexer::ForeignArrow: bad(i, "write `->`"); replace(i, GameLexer::Arrow, "->"); break;
+        case GameLexer::ForeignPercent: bad(i, "write `mod`", "mod"); replace(i, GameLexer::KwMod, "mod"); break;
+        case GameLexer::ForeignArrow: bad(i, "write `->`", "->"); replace(i, GameLexer::Arrow, "->"); break;
         case GameLexer::ForeignSame:
-          bad(i, text == "===" ? "write `==`" : "write `!=`");
+          bad(i, text == "===" ? "write `==`" : "write `!=`", text == "===" ? "==" : "!=");
           replace(i, text == "===" ? GameLexer::Equal : GameLexer::NotEqual, text);
           break;
         case GameLexer::ForeignStep: {
@@ -371,7 +467,7 @@ class Scanner {
         }
         case GameLexer::ForeignComment: {
           // Dropped; its text may be long.
-          emitter_.emit(kForeignNotation, short_span(i), {text[0] == '#' ? "#" : "/*"}).hint("comments start with `//`");
+          emitter_->emit(kForeignNotation, short_span(i), {text[0] == '#' ? "#" : "/*"}).hint("comments start with `//`");
           continue;
         }
         case GameLexer::SingleQuoted: {
@@ -385,23 +481,23 @@ class Scanner {
             uint32_t length = 0;
             decode_utf8(text, 0, length);
             quote.end = quote.begin + length;
-            emitter_.emit(kUnknownCharacter, quote, {"`" + text.substr(0, length) + "`"}).hint("texts stand between plain quotes: `\"`");
+            emitter_->emit(kUnknownCharacter, quote, {"`" + text.substr(0, length) + "`"}).hint("texts stand between plain quotes: `\"`");
             empty_text(out, i, last);
             i = last;
             continue;
           }
-          emitter_.emit(kUnknownCharacter, span(i), {"`" + text + "`"})
+          emitter_->emit(kUnknownCharacter, span(i), {"`" + text + "`"})
               .hint("names are made of the letters a to z, digits and `_`; anything else stands inside a text");
           continue_without(out, i);
           continue;
         case GameLexer::BadNumber:
-          emitter_.emit(kBadNumber, span(i), {text, "is not a number"}).hint("a name starts with a letter");
+          emitter_->emit(kBadNumber, span(i), {text, "is not a number"}).hint("a name starts with a letter");
           replace(i, GameLexer::Int, "0");
           break;
         case GameLexer::Unknown: {
           unsigned char c = static_cast<unsigned char>(text.empty() ? '?' : text[0]);
           std::string shown = c < 0x20 || c == 0x7F ? "the control character " + std::to_string(c) : "`" + text + "`";
-          auto b = emitter_.emit(kUnknownCharacter, span(i), {shown});
+          auto b = emitter_->emit(kUnknownCharacter, span(i), {shown});
           if (c == '\'') b.hint("texts stand between double quotes");
           continue_without(out, i);
           continue;
@@ -461,7 +557,9 @@ class Scanner {
   std::string_view text_;
   const Offsets& offsets_;
   const Limits& limits_;
-  diag::Emitter& emitter_;
+  diag::Emitter* emitter_;
+  Sources none_;
+  diag::Emitter quiet_{none_};
   TokenList tokens_;
   struct Line { uint32_t begin, indent; };
   std::vector<Line> lines_;
@@ -471,6 +569,37 @@ class Scanner {
 
 Lexed lex(std::string_view text, antlr4::CharStream& input, const Offsets& offsets, const Limits& limits, diag::Emitter& emitter) {
   return Scanner(text, offsets, limits, emitter).run(input);
+}
+
+std::vector<Word> words(const Sources& sources, uint32_t file) {
+  std::string_view text = sources[file].text();
+  std::vector<Word> out;
+  uint32_t length = 0, mark = text.substr(0, 3) == "\xEF\xBB\xBF" ? 3 : 0;
+  for (size_t i = 0; i < text.size(); i += length) {
+    decode_utf8(text, i, length);
+    if (length == 0) return out;
+  }
+  text.remove_prefix(mark);
+  Offsets offsets(text, file, mark);
+  antlr4::ANTLRInputStream input{std::string(text)};
+  GameLexer lexer(&input);
+  lexer.removeErrorListeners();
+  for (const auto& token : lexer.getAllTokens()) {
+    size_t type = token->getType();
+    Word w{Word::Kind::Sign, offsets.span(token.get())};
+    if (token->getChannel() == GameLexer::COMMENTS) w.kind = Word::Kind::Comment;
+    else if (type == GameLexer::TextUnclosed) w.kind = Word::Kind::TextUnclosed;
+    else if (type < GameLexer::LBrace) w.kind = is_soft_keyword(type) ? Word::Kind::SoftKeyword : Word::Kind::Keyword;
+    else if (type == GameLexer::LowerName || type == GameLexer::UpperName) w.kind = Word::Kind::Name;
+    else if (type == GameLexer::Int || type == GameLexer::Float || type == GameLexer::BadNumber) w.kind = Word::Kind::Number;
+    else if (type == GameLexer::TextOpen || type == GameLexer::TripleOpen) w.kind = Word::Kind::TextOpen;
+    else if (type == GameLexer::TextClose || type == GameLexer::TripleClose) w.kind = Word::Kind::TextClose;
+    else if (type == GameLexer::TextChunk) w.kind = Word::Kind::Text;
+    else if (type == GameLexer::TextEscape) w.kind = Word::Kind::Escape;
+    else if (type == GameLexer::ForeignComment) w.kind = Word::Kind::Comment;
+    out.push_back(w);
+  }
+  return out;
 }
 
 std::vector<std::string> comments(const Sources& sources, uint32_t file) {

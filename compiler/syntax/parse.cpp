@@ -79,23 +79,26 @@ ast::File parse(const Sources& sources, uint32_t file, const Limits& limits, dia
   antlr4::ANTLRInputStream input{std::string(text)};
   Lexed lexed = lex(text, input, offsets, limits, emitter);
   if (!lexed.usable) return nothing;
+  Sources none;
+  diag::Emitter quiet(none);
+  diag::Emitter& out = lexed.repaired ? quiet : emitter;
   antlr4::ListTokenSource source(std::move(lexed.tokens));
   antlr4::CommonTokenStream stream(&source);
   stream.fill();
   BoundedParser parser(&stream, limits.depth * kRulesPerLevel);
   parser.removeErrorListeners();
-  parser.setErrorHandler(make_error_strategy(offsets, limits, lexed.bad_lines, emitter));
+  parser.setErrorHandler(make_error_strategy(offsets, limits, lexed.bad_lines, out));
   GameParser::FileContext* tree = nullptr;
   try {
     tree = parser.file();
   } catch (const GiveUp&) {
-    if (parser.too_deep) emitter.emit(kTooDeep, offsets.span(parser.getCurrentToken()), {std::to_string(limits.depth)});
+    if (parser.too_deep) out.emit(kTooDeep, offsets.span(parser.getCurrentToken()), {std::to_string(limits.depth)});
     return nothing;
   } catch (const antlr4::RuntimeException&) {
     // Every such exception was reported on its way up.
     return nothing;
   }
-  return build(tree, text, offsets, std::move(lexed.comments), limits, emitter);
+  return build(tree, text, offsets, std::move(lexed.comments), limits, out);
 }
 
 }  // namespace ppc::syntax

@@ -1,11 +1,9 @@
 // ppc fmt
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
 
-#include "compiler/ast/print.h"
-#include "compiler/syntax/parse.h"
+#include "compiler/ide/ide.h"
 #include "runtime/engine/json.h"
 #include "tools/ppc/verbs.h"
 
@@ -29,27 +27,11 @@ Examples:
 /// Empty after an error, which is printed.
 std::string formatted(const std::string& path, const std::string& text, bool& good) {
   Sources sources;
-  uint32_t file = sources.add(path, text);
   diag::Emitter emitter(sources);
-  ast::File tree = syntax::parse(sources, file, {}, emitter);
-  good = emitter.errors() == 0;
-  if (!good) {
-    print_reports(emitter);
-    return "";
-  }
-  std::string out = ast::print(tree);
-  // A formatter must never change a game: read it again and compare.
-  Sources again;
-  uint32_t second = again.add(path, out);
-  diag::Emitter check(again);
-  auto comments = [](const Sources& s, uint32_t f) {
-    auto list = syntax::comments(s, f);
-    std::sort(list.begin(), list.end());
-    return list;
-  };
-  if (ast::dump(syntax::parse(again, second, {}, check)) != ast::dump(tree) || check.errors() != 0 || comments(sources, file) != comments(again, second))
-    throw std::logic_error(path + ": formatting would change what the game means or lose a comment; the file is left as it is. This is a bug in ppc fmt");
-  return out;
+  std::optional<std::string> out = ide::formatted(path, text, sources, emitter);
+  good = out.has_value();
+  if (!good) print_reports(emitter);
+  return out.value_or("");
 }
 
 }  // namespace

@@ -1,0 +1,1 @@
+ppc_unit_test(ide ppc_ide)
