@@ -61,6 +61,12 @@ class Walker {
     else if (auto* x = std::get_if<ast::EnumDecl>(&d.node)) {
       named(x->name);
       for (const auto& [name, spelling] : x->values) named(name);
+    } else if (auto* x = std::get_if<ast::WorldDecl>(&d.node)) {
+      for (const ast::Predicate& p : x->predicates) {
+        Origin o = origin_;
+        o.predicate = &p;
+        origins_[key(p.name.span)] = o;
+      }
     } else if (auto* x = std::get_if<ast::PlayerDecl>(&d.node)) named(x->name);
     else if (auto* x = std::get_if<ast::UseDecl>(&d.node)) {
       for (const ast::Ident& name : x->names) named(name);
@@ -135,7 +141,7 @@ class Walker {
     else if (auto* x = std::get_if<ast::Evaluate>(&s.node)) may(x->call);
     else if (auto* x = std::get_if<ast::If>(&s.node)) may(x->condition), block(x->then), block(x->otherwise);
     else if (auto* x = std::get_if<ast::For>(&s.node)) {
-      for (const ast::Ident& n : x->names) local(n, s, s.span);
+      for (const ast::Ident& n : new_names(x->names)) local(n, s, s.span);
       may(x->source), may(x->where), block(x->body);
     } else if (auto* x = std::get_if<ast::Round>(&s.node)) local(x->name, s, s.span), may(x->source), block(x->body);
     else if (auto* x = std::get_if<ast::Together>(&s.node)) {
@@ -168,8 +174,18 @@ class Walker {
     } else if (auto* x = std::get_if<ast::ResourceStmt>(&s.node)) may(x->path), local(x->name, s, origin_.decl->span);
   }
 
-  void bound(const std::vector<ast::Ident>& names, Span range) {
-    for (const ast::Ident& n : names) {
+  /// Those that may be new: a term of a fact that is a name already is not declared here.
+  std::vector<ast::Ident> new_names(const ast::Names& names) {
+    std::vector<ast::Ident> out = names.names;
+    for (const ast::ExprPtr& term : names.terms) {
+      auto* name = std::get_if<ast::Name>(&term->node);
+      if (!name) expr(*term);
+      else if (name->name != "_") out.push_back({name->name, name->span});
+    }
+    return out;
+  }
+  void bound(const ast::Names& names, Span range) {
+    for (const ast::Ident& n : new_names(names)) {
       origins_[key(n.span)] = origin_;
       visible_.push_back({n.span, range});
     }

@@ -24,6 +24,7 @@ struct Origin {
   const ast::Decl* decl = nullptr;
   const ast::Field* field = nullptr;    // of a record, of experiment, instance or state, of a bot's memory
   const ast::Param* param = nullptr;
+  const ast::Predicate* predicate = nullptr;
   const ast::FormatItem* capture = nullptr;
   const ast::Stmt* statement = nullptr;  // let, for, round, ask, resource, …
 };

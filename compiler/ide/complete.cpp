@@ -146,7 +146,7 @@ class Completer {
     else if (last == "bot" && b_.declaration == b_.words.size() - 1) players("asked");
     else if (last == "for" && is_ask()) moves();
     else if (last == "use") add(C::Library, "english", "", sema::describe("english"));
-    else if (in_use()) add(C::Function, "stem", "", sema::describe("stem")), add(C::Function, "stopwords", "", sema::describe("stopwords"));
+    else if (in_use()) library();
     else if (in_format_piece()) classes();
     else if (wants_type()) types();
     else if (b_.declaration == SIZE_MAX || (b_.open.empty() && ends_declaration())) declarations();
@@ -336,6 +336,10 @@ class Completer {
         if (may == theirs) declared(C::Move, d);
       }
   }
+  void library() {
+    for (const sema::Row& row : sema::rows())
+      if (row.library) add(C::Function, row.name, "", sema::describe(row));
+  }
   void classes() {
     for (const char* c : {"text", "line", "word", "letters", "digits", "int"})
       add(C::Class, c, "class of characters", std::string(c) == "text" ? "Any characters." : std::string(c) == "int" ? "A whole number." : sema::describe(std::string(c)));
@@ -346,12 +350,12 @@ class Completer {
       if (d.kind == K::Record) declared(C::Record, d);
       if (d.kind == K::Enum) declared(C::Enum, d);
       if (d.kind == K::Move) declared(C::Move, d);
+      if (d.kind == K::Predicate) add(C::Type, "fact", "", sema::describe(std::string("fact")));
     }
   }
   void declarations() {
-    for (const char* w : {"game", "include", "use", "player", "record", "enum", "experiment", "instance", "state", "resource", "fn", "step", "move",
-                          "play", "bot", "metric", "key", "generate"})
-      add(C::Keyword, w, syntax::declaration_form(w), "");
+    for (const std::string& w : syntax::keywords())
+      if (begins_declaration(w)) add(C::Keyword, w, syntax::declaration_form(w), "");
     if (b_.declaration != SIZE_MAX && value_ended()) keywords({"secret"});
   }
   void field_words() {
@@ -423,7 +427,7 @@ class Completer {
       // Resources of a generator are local names; they have been added where they are known.
       const Origin* o = d.kind == K::Resource ? a_.origin_of(d.span) : nullptr;
       if (d.kind == K::Resource && !(o && o->statement)) declared(C::Field, d);
-      if (d.kind == K::Function) declared(C::Function, d);
+      if (d.kind == K::Function || d.kind == K::Predicate) declared(C::Function, d);
       if (d.kind == K::Enum) declared(C::Enum, d);
       if (d.kind == K::Record) declared(C::Record, d);
       if (d.kind == K::Library) declared(C::Function, d);

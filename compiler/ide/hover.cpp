@@ -73,6 +73,7 @@ Description describe(const Analysis& a, const sema::Declared& d) {
   const std::string type = type_text(a, d.type);
   const std::string typed = type.empty() ? "" : " : " + type;
   if (o && o->field) out.doc = joined(o->field->doc);
+  else if (o && o->predicate) out.doc = joined(o->predicate->doc);
   else if (o && o->decl && !o->param && !o->capture && !o->statement && d.kind != K::EnumValue && d.kind != K::Library) out.doc = joined(o->decl->doc);
   auto field_of = [&](const char* where, const std::vector<sema::Field>& fields) {
     const sema::Field& f = fields[d.index];
@@ -133,6 +134,13 @@ Description describe(const Analysis& a, const sema::Declared& d) {
       const sema::Type& t = game.types[d.type];
       for (size_t i = 0; i < t.names.size(); ++i)
         if (t.names[i] == d.name) out.notes.push_back("in files: " + quoted(t.spellings[i]));
+      break;
+    }
+    case K::Predicate: {
+      out.code = d.name + "(";
+      for (size_t i = 0; o && o->predicate && i < o->predicate->terms.size(); ++i) out.code += (i ? ", " : "") + o->predicate->terms[i].name;
+      out.code += ")";
+      out.notes.push_back("what can be true of the world: a `fact`");
       break;
     }
     case K::Move: {

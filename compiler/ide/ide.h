@@ -28,7 +28,7 @@ std::optional<Span> definition(const Analysis&, uint32_t file, uint32_t offset);
 // ---- symbols ------------------------------------------------------------------------------------------------------------
 
 struct Symbol {
-  enum class Kind { File, Game, Group, Field, State, Player, Record, Enum, EnumValue, Move, Function, Step, Play, Bot, Metric, Key, Generate, Resource } kind;
+  enum class Kind { File, Game, Group, Field, State, Player, Record, Enum, EnumValue, Predicate, Move, Function, Step, Play, Bot, Metric, Key, Generate, Resource } kind;
   std::string name, detail;
   Span whole, span;  // all of it; its name
   std::vector<Symbol> children;

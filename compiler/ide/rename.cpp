@@ -22,6 +22,7 @@ const char* what(K kind) {
     case K::RecordField: return "a field of a record";
     case K::Enum: return "an enum";
     case K::EnumValue: return "a value of an enum";
+    case K::Predicate: return "a predicate";
     case K::Move: return "a move";
     case K::Function: return "a function";
     case K::Step: return "a step";

@@ -60,6 +60,13 @@ std::vector<Symbol> symbols(const Analysis& a, uint32_t file) {
     } else if (auto* x = std::get_if<ast::EnumDecl>(&d.node)) {
       named(K::Enum, x->name, "enum");
       for (const auto& [name, spelling] : x->values) s.children.push_back({K::EnumValue, name.name, "", name.span, name.span, {}});
+    } else if (auto* x = std::get_if<ast::WorldDecl>(&d.node)) {
+      group(K::Group, "world");
+      for (const ast::Predicate& p : x->predicates) {
+        std::string terms = "(";
+        for (const ast::Ident& t : p.terms) terms += (terms.size() > 1 ? ", " : "") + t.name;
+        s.children.push_back({K::Predicate, p.name.name, terms + ")", p.span, p.name.span, {}});
+      }
     } else if (auto* x = std::get_if<ast::PlayerDecl>(&d.node)) {
       named(K::Player, x->name, "player");
     } else if (auto* x = std::get_if<ast::ResourceDecl>(&d.node)) {
@@ -110,7 +117,7 @@ std::vector<Token> tokens(const Analysis& a, uint32_t file) {
       case D::Enum: t.kind = T::Enum; break;
       case D::EnumValue: t.kind = T::EnumValue; break;
       case D::Move: t.kind = T::Move; break;
-      case D::Function: case D::Step: case D::Bot: t.kind = T::Function; break;
+      case D::Function: case D::Step: case D::Bot: case D::Predicate: t.kind = T::Function; break;
       case D::Library: t.kind = T::Function, t.own = true; break;
       case D::Parameter: t.kind = T::Parameter, t.fixed = true; break;
       case D::Capture: t.kind = T::Variable, t.fixed = true; break;
@@ -157,7 +164,7 @@ std::vector<Token> tokens(const Analysis& a, uint32_t file) {
       case W::Comment: lines(w.span, T::Comment); break;
       case W::Name: {
         std::string word(text.substr(w.span.begin, w.span.end - w.span.begin));
-        static const char* const types[] = {"int", "float", "bool", "text", "regex", "any", "document", "set", "map", "line", "word", "letters", "digits"};
+        static const char* const types[] = {"int", "float", "bool", "text", "regex", "any", "document", "fact", "set", "map", "line", "word", "letters", "digits"};
         if (std::find(std::begin(types), std::end(types), word) != std::end(types)) out.push_back({T::Type, w.span, false, false, true});
         break;
       }

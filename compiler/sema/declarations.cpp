@@ -296,6 +296,7 @@ void Checker::collect() {
           c.span = p.name.span;
           auto [at, added] = callables_.try_emplace(p.name.name, c);
           if (!added) duplicate(p.name, at->second.span);
+          else declares(Declared::Kind::Predicate, p.name.name, p.name.span);
         }
       } else if (auto* use = as<ast::UseDecl>(d)) {
         if (use->library.name != "english") {

@@ -96,6 +96,7 @@ const Lines& lines() {
       {"any_case", "The pattern, regardless of case."},
       {"edit_distance", "How many nodes and edges have to be added or removed until the two graphs are alike, names aside."},
       {"stem", "The word's stem, by Snowball's English stemmer. Needs `use english (stem)`."},
+      {"lemma", "The noun's base form, as WordNet has it. Needs `use english (lemma)`."},
       {"stopwords", "The English words that say little by themselves. Needs `use english (stopwords)`."},
       {"random", "A number from 0 to n - 1, by chance."},
       {"pick", "One of the elements, by chance."},
@@ -135,8 +136,10 @@ const Lines& words() {
       {"word", "A capture of characters without white space, not empty."},
       {"letters", "A capture of letters."},
       {"digits", "A capture of digits."},
-      {"english", "The library of English words: `stem`, `stopwords`."},
+      {"fact", "What can be true of a world, such as `at(\"me\", \"hall\")`: the list of the predicate's name and its terms."},
+      {"english", "The library of English words: `stem`, `lemma`, `stopwords`."},
       {"stem", "The word's stem, by Snowball's English stemmer."},
+      {"lemma", "The noun's base form, as WordNet has it."},
       {"stopwords", "The English words that say little by themselves."},
   };
   return table;

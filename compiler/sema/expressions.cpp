@@ -700,6 +700,7 @@ ValuePtr Checker::call(const ast::Expr& whole, const ast::Call& c, TypeId want) 
   auto at = callables_.find(c.callee.name);
   if (at != callables_.end() && at->second.predicate) {
     at->second.used = true;
+    uses(c.callee.span, at->second.span);
     return fact(whole.span, *at->second.predicate, c.args);
   }
   if (at != callables_.end() && !at->second.step) {
@@ -1139,10 +1140,11 @@ ValuePtr Checker::fact_fits(LocalId from, const ast::Names& names, const ast::Ex
     std::string near = diag::closest(names.predicate->name, all);
     auto report = out_.emit(kUnknownPredicate, span, {names.predicate->name});
     if (at != callables_.end()) report.label(at->second.span, "this is no predicate");
-    if (!near.empty()) report.hint("did you mean `" + near + "`?");
+    if (!near.empty()) report.meant(names.predicate->name, near);
     else report.hint("`world { " + names.predicate->name + "(…) }` declares it");
   } else {
     at->second.used = true;
+    uses(span, at->second.span);
     const ast::Predicate& p = *at->second.predicate;
     if (p.terms.size() != names.terms.size())
       out_.emit(kArguments, span, {p.name.name, count_text(p.terms.size(), "term"), std::to_string(names.terms.size())})
