@@ -8,6 +8,7 @@
 #include "runtime/engine/records.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/page.h"
+#include "tools/cli/recorded.h"
 #include "tools/cli/results.h"
 #include "tools/cli/text.h"
 
@@ -28,6 +29,7 @@ episodes.jsonl, episodes.jsonl:K) and clembench's own result folders. The pages 
                or with --one-file the file (default: DIR/transcripts.html)
   --one-file   everything in one file
   --game NAME  only this game
+  --resources GAME=DIR  in place of the game's resources folder, where clembench's folders are played again to name broken rules
 
 An episode that cannot be read is named on stderr and left out; the exit code is then 1.
 
@@ -54,8 +56,10 @@ constexpr const char* kStyle = R"(
 .m .t{white-space:pre-wrap;font-size:.92rem}
 .send{background:var(--soft);border:1px solid var(--line);margin-right:8%}
 .reply{background:color-mix(in srgb,var(--c) 13%,var(--back));border:1px solid color-mix(in srgb,var(--c) 45%,var(--back));margin-left:8%}
+.aside{border-style:dashed}.send.aside{background:none}.reply.aside,.given{background:color-mix(in srgb,var(--c) 5%,var(--back))}
+.given{border-style:dotted}.given .t{font-style:italic}
 .note{font-size:.82rem;color:var(--dim);padding:.15rem .5rem;border-left:3px solid var(--line);border-radius:0}
-.note .t{font-size:inherit;display:inline}.note b{font-weight:600}
+.note .t{font-size:inherit;display:inline}.note summary{padding:0}.note b{font-weight:600}
 .note.bad{border-color:var(--aborted);color:var(--aborted)}
 .bad.v{font-size:.85rem;background:color-mix(in srgb,var(--aborted) 10%,var(--back));border-left:3px solid var(--aborted);border-radius:0;padding:.3rem .6rem}
 .ok{font-size:.82rem;color:var(--won);padding:.15rem .5rem;border-left:3px solid var(--won);border-radius:0}
@@ -66,14 +70,16 @@ details.episode>summary{display:flex;flex-wrap:wrap;gap:.2rem .8rem;align-items:
 details.episode>summary::before{content:"▸";color:var(--dim)}details.episode[open]>summary::before{content:"▾"}
 details.episode>summary .grow{flex:1 1 14rem;overflow-wrap:anywhere}
 .scores{display:flex;flex-wrap:wrap;gap:1rem 2.5rem;align-items:flex-start}
+.turns td:first-child,.turns th:first-child{position:sticky;left:0;background:var(--back)}
 .index td{overflow-wrap:anywhere}
+.nav a+a{margin-left:1rem}
 .nav{display:flex;justify-content:space-between;gap:1rem;font-size:.9rem;margin:.2rem 0}
 @media(max-width:760px){
 .talk{display:block}.talk>*{margin-bottom:.5rem}.head{display:none}
 .send{margin-right:12%}.reply{margin-left:12%}.note,.ok{margin-left:.4rem}
 .index thead{display:none}.index,.index tbody{display:block}
 .index tr{display:grid;grid-template-columns:1fr auto;gap:.05rem .8rem;border-bottom:1px solid var(--line);padding:.5rem 0}
-.phone-off{display:none}
+.search input{flex-basis:100%}.phone-off{display:none}
 .index tr[hidden]{display:none}.index td{border:0;padding:0}.index td.wide{grid-column:1/-1}
 }
 @media(min-width:761px){.m .who{display:none}.m .who.always{display:block}}
@@ -115,6 +121,15 @@ std::string violation_html(const Json& v, const std::string& game) {
   return out;
 }
 
+constexpr size_t kLongNote = 300;
+
+/// The first characters of a long text.
+std::string beginning(const std::string& text) {
+  size_t n = 80;
+  while (n > 0 && (static_cast<uint8_t>(text[n]) & 0xC0) == 0x80) --n;
+  return text.substr(0, n) + "…";
+}
+
 /// The conversation as a grid: a column for each player, the last one the game master's.
 std::string conversation(const Result& r) {
   const size_t n = r.players.size(), master = n + 1;
@@ -136,15 +151,19 @@ std::string conversation(const Result& r) {
       out += "<div class=\"round\">round " + std::to_string(round) + "</div>\n";
     }
     if (e.kind == ResultEvent::Kind::Note) {
-      out += "<div class=\"m note" + std::string(is_bad(e.key) ? " bad" : "") + "\"" + at(master) + " dir=\"auto\"><b>" + html(e.key) + "</b> <span class=\"t\">" +
-             html(e.text) + "</span></div>\n";
+      const std::string key = "<b>" + html(e.key) + "</b> ", text = "<span class=\"t\">" + html(e.text) + "</span>";
+      // Long ones, such as documents, are folded: what was said should stay in sight.
+      out += "<div class=\"m note" + std::string(is_bad(e.key) ? " bad" : "") + "\"" + at(master) + " dir=\"auto\">" +
+             (e.text.size() <= kLongNote ? key + text : "<details><summary>" + key + html(beginning(e.text)) + "</summary>" + text + "</details>") + "</div>\n";
       continue;
     }
     const ResultPlayer& p = r.players[e.player];
     const std::string who = p.role.empty() ? p.name : p.role;
     const bool reply = e.kind == ResultEvent::Kind::Reply;
-    out += "<div class=\"m " + std::string(reply ? "reply" : "send") + " c" + std::to_string(e.player % 6) + "\"" + at(e.player + 1) + "><div class=\"who\">" +
-           html(reply ? who + " → game master" : "game master → " + who) + "</div>";
+    out += "<div class=\"m " + std::string(reply ? "reply" : "send") + " c" + std::to_string(e.player % 6) + (e.aside ? " aside" : "") + (e.given ? " given" : "") +
+           "\"" + at(e.player + 1) + "><div class=\"who\">" + html(reply ? who + " → game master" : "game master → " + who) + "</div>";
+    if (e.aside) out += "<div class=\"who always\">aside, not remembered</div>";
+    if (e.given) out += "<div class=\"who always\">said by the game for the player</div>";
     if (e.invalid_utf8) out += "<div class=\"who always aborted\">the reply was not valid UTF-8</div>";
     out += "<div class=\"t\" dir=\"auto\">" + (e.text.empty() ? "<span class=\"dim\">(nothing)</span>" : html(e.text)) + "</div></div>\n";
     if (!reply) continue;
@@ -176,16 +195,31 @@ std::string score_tables(const Result& r) {
       for (const Json::Member& m : turn.value.members())
         if (std::find(names.begin(), names.end(), m.key) == names.end()) names.push_back(m.key);
     }
-    out += "<div class=\"scroll\"><table><thead><tr><th>turn</th>";
-    for (const std::string& name : names) out += "<th class=\"num\">" + html(name) + "</th>";
+    // The longer side downwards.
+    const bool by_turn = turns->members().size() >= names.size();
+    auto cell = [](const Json& scores, const std::string& name) {
+      const Json* v = scores.find(name);
+      return "<td class=\"num\">" + (v ? html(number(*v)) : "") + "</td>";
+    };
+    out += "<div class=\"scroll\"><table class=\"turns\"><thead><tr><th>" + std::string(by_turn ? "turn" : "score of turn") + "</th>";
+    if (by_turn) {
+      for (const std::string& name : names) out += "<th class=\"num\">" + html(name) + "</th>";
+    } else {
+      for (const Json::Member& turn : turns->members()) out += "<th class=\"num\">" + html(turn.key) + "</th>";
+    }
     out += "</tr></thead><tbody>";
-    for (const Json::Member& turn : turns->members()) {
-      out += "<tr><td>" + html(turn.key) + "</td>";
-      for (const std::string& name : names) {
-        const Json* v = turn.value.find(name);
-        out += "<td class=\"num\">" + (v ? html(number(*v)) : "") + "</td>";
+    if (by_turn) {
+      for (const Json::Member& turn : turns->members()) {
+        out += "<tr><td>" + html(turn.key) + "</td>";
+        for (const std::string& name : names) out += cell(turn.value, name);
+        out += "</tr>";
       }
-      out += "</tr>";
+    } else {
+      for (const std::string& name : names) {
+        out += "<tr><td>" + html(name) + "</td>";
+        for (const Json::Member& turn : turns->members()) out += cell(turn.value, name);
+        out += "</tr>";
+      }
     }
     out += "</tbody></table></div>\n";
   }
@@ -215,6 +249,11 @@ std::string episode_body(const Result& r) {
   if (!r.instance_id.empty()) out += "<span>instance " + html(r.instance_id) + "</span>";
   if (!r.seed.empty()) out += "<span>seed " + html(r.seed) + "</span>";
   out += "<span class=\"dim\">" + html(r.place.name()) + "</span></div>\n";
+  if (r.rules == Result::Rules::PlayedAgain) {
+    out += "<p class=\"small dim\">This folder does not name broken rules: ppc's " + html(r.place.game) + " has played the replies again, to the same end.</p>\n";
+  } else if (r.rules == Result::Rules::Unknown) {
+    out += "<p class=\"small dim\">Nothing says which rules were broken: " + html(r.why_unknown) + ".</p>\n";
+  }
   out += conversation(r);
   out += "<p class=\"end\">" + outcome_badge(r) + (r.reason.empty() ? "" : " " + html(r.reason)) + "</p>\n";
   if (r.scores.is_object()) out += "<h3>Scores</h3>\n" + score_tables(r);
@@ -247,7 +286,7 @@ struct Row {  // of the index
 std::string title_of(const Result& r) { return r.place.game + ", " + r.place.experiment + ", " + r.place.episode; }
 
 int transcribe(const Args& args) {
-  const Options options(args, {"-o", "--game"}, {"--one-file"});
+  const Options options(args, {"-o", "--game", "--resources"}, {"--one-file"});
   if (options.rest().empty()) throw UsageError("which folder?");
   const bool one_file = options.has("--one-file");
   std::vector<ResultPlace> places = find_results(options.rest());
@@ -267,6 +306,8 @@ int transcribe(const Args& args) {
     if (ec) throw SystemError(out + ": " + ec.message());
   }
 
+  RecordedGames games("", "", options.all("--resources"));
+  Worker worker;
   std::vector<Row> rows;
   std::string sections;
   size_t failed = 0, k = 0;
@@ -285,6 +326,7 @@ int transcribe(const Args& args) {
     Result r;
     try {
       r = read_result(places[i]);
+      name_rules(r, games, worker);
     } catch (const InputError& e) {
       std::fprintf(stderr, "error: %s\n", e.what());
       ++failed;

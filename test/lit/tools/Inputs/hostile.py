@@ -1,7 +1,9 @@
 """hostile.py OUT: a list of one player's replies that try to get out of an HTML page.
 hostile.py EPISODES OUT: the first line of an episodes.jsonl with such texts in every place that is a text.
+hostile.py --folder EPISODE OUT: the same of an episode's folder of clembench: names of folders, game, roles, models, notes, keys, metrics, instance.
 """
 import json
+import pathlib
 import sys
 
 BAD = "<script>alert(1)</script>"
@@ -22,7 +24,32 @@ def everywhere(value, key=""):
     return value
 
 
-if len(sys.argv) == 2:
+def folder(source, out):
+    def load(name):
+        return json.loads((source / name).read_text(encoding="utf-8"))
+    j = load("interactions.json")
+    if "meta" in j:
+        j["meta"]["game_name"] += BAD
+    for name, player in j["players"].items():
+        j["players"][name] = {key: value + BAD for key, value in player.items()}
+    for event in (e for turn in j["turns"] for e in turn):
+        event["action"]["content"] += BAD * 30  # long notes are folded
+        if event["from"] == event["to"]:
+            event["action"]["type"] += BAD
+    j["a key " + BAD] = {BAD: BAD}
+    scores = load("scores.json")
+    scores["episode scores"][BAD] = BAD
+    scores["turn scores"] = {BAD: {BAD: 1}}
+    target = out.joinpath(*[f"{part} {BAD}".replace("</", "<_") for part in ("model", "game", "experiment", "episode_0")])
+    target.mkdir(parents=True)
+    instance = dict(load("instance.json"), game_id=BAD, **{"more " + BAD: BAD})
+    for name, value in (("interactions.json", j), ("scores.json", scores), ("instance.json", instance)):
+        (target / name).write_text(json.dumps(value), encoding="utf-8")
+
+
+if sys.argv[1] == "--folder":
+    folder(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
+elif len(sys.argv) == 2:
     json.dump(REPLIES, open(sys.argv[1], "w"))
 else:
     line = json.loads(open(sys.argv[1]).readline())
