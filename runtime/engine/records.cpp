@@ -13,6 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr const char* kVersion = "ppc-0.1.0";
+// Of conversations in one requests.json. Each request has the whole conversation before it, so all of them together grow with the square of
+// their number: a game of ten thousand rounds would fill a disk.
+constexpr size_t kMostHistory = size_t{16} << 20;
 
 std::string player_name(uint32_t i) { return "Player " + std::to_string(i + 1); }
 std::string model_of(const Record& r, uint32_t i) {
@@ -188,8 +191,12 @@ Json requests_json(const Record& r) {
     j.add("content", content);
     return j;
   };
+  size_t written = 0;
+  std::vector<size_t> bytes(m.players.size());  // of each history
+  auto weight = [](const std::string& content) { return content.size() + 64; };
   for (const Entry& e : r.journal.entries) {
     if (e.who >= history.size()) continue;
+    if (e.kind == PPC_EV_SEND || e.kind == PPC_EV_SAY) bytes[e.who] += weight(e.text);
     if (e.kind == PPC_EV_SEND) history[e.who].push(message("user", e.text));
     if (e.kind == PPC_EV_SAY) history[e.who].push(message("assistant", e.text));  // answered by the game
     if (e.kind != PPC_EV_GET) continue;
@@ -197,7 +204,11 @@ Json requests_json(const Record& r) {
     request.add("timestamp", e.timestamp);
     request.add("timestamp_sent", e.timestamp_sent);
     request.add("player", player_name(e.who));
-    request.add("manipulated_prompt_obj", history[e.who]);
+    const Json::List& before = history[e.who].items();
+    const bool whole = before.size() < 2 || written + bytes[e.who] <= kMostHistory;
+    request.add("manipulated_prompt_obj", whole ? history[e.who] : Json(Json::List{before.back()}));
+    if (whole) written += bytes[e.who];
+    else request.add("left_out", static_cast<int64_t>(before.size() - 1));
     request.add("raw_response_obj", e.text);
     if (!e.valid) request.add("invalid_utf8", true);
     Json& tokens = request.add("tokens", Json::object());
@@ -205,8 +216,10 @@ Json requests_json(const Record& r) {
     tokens.add("reply", e.reply_tokens ? Json(*e.reply_tokens) : Json());
     if (e.aside) {
       request.add("aside", true);
+      bytes[e.who] -= weight(history[e.who].items().back().find("content")->as_text());
       history[e.who].items().pop_back();  // forgotten: the question, and the answer
     } else {
+      bytes[e.who] += weight(e.text);
       history[e.who].push(message("assistant", e.text));
     }
     out.push(std::move(request));

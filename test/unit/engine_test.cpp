@@ -517,6 +517,22 @@ TEST(Records, AreInClembenchsLayout) {
   EXPECT_EQ(load_json(folder.path + "/out/bot-x/testgame/0_a/experiment.json").find("name")->as_text(), "a");
 }
 
+// Each request has the conversation before it, but not without end.
+TEST(Records, ConversationsOfManyRequestsAreCutShort) {
+  Sample sample;
+  const std::vector<Entry> two = sample.record.journal.entries;
+  for (int k = 0; k < 4000; ++k) sample.record.journal.entries.insert(sample.record.journal.entries.end(), two.begin(), two.end());
+  const Json requests = requests_json(sample.record);
+  const Json &first = requests.items()[1], &last = requests.items().back();
+  EXPECT_EQ(first.find("left_out"), nullptr);
+  EXPECT_EQ(first.find("manipulated_prompt_obj")->items().size(), 3u);
+  ASSERT_EQ(last.find("manipulated_prompt_obj")->items().size(), 1u);
+  EXPECT_EQ(last.find("manipulated_prompt_obj")->items()[0].find("content")->as_text(), "no");
+  EXPECT_EQ(last.find("left_out")->as_int(), 2 * static_cast<int64_t>(requests.items().size()) - 2);
+  EXPECT_EQ(last.find("raw_response_obj")->as_text(), "GUESS: tree");
+  EXPECT_LT(to_text(requests).size(), size_t{64} << 20);
+}
+
 TEST(Records, LinesAreStrictJsonWithTheSchema) {
   const Sample sample;
   const std::string line = episode_line(sample.record);
