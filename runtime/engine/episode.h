@@ -18,7 +18,7 @@ namespace ppc::engine {
 
 struct Budget {
   int64_t steps = 10'000'000;            // fuel of one step; also of one metric, one bot's reply
-  uint32_t state_bytes = 1u << 20;       // the episode's block
+  uint32_t state_bytes = 16u << 20;      // the episode's block: room for replies of megabytes, and their copies
   uint32_t scratch_bytes = 64u << 20;    // one step's temporaries
   uint32_t requests = 100'000;           // replies asked for; loops may be bounded by more than anyone will wait for
 };

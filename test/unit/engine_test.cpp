@@ -306,12 +306,12 @@ TEST(Episode, InvalidUtf8IsAFormatFailureAndRecordedLossily) {
 
 TEST(Episode, SurvivesAnyReply) {
   Worker w;
-  for (const std::string& reply : {std::string(), std::string(1 << 20, 'x'), "GUESS: " + std::string(3 << 20, 'x'), std::string("\0\0", 2),
+  for (const std::string& reply : {std::string(), std::string(1 << 20, 'x'), "GUESS: " + std::string(20 << 20, 'x'), std::string("\0\0", 2),
                                    std::string("GUESS: \n\n"), std::string(5000, '\xC3')}) {
     Episode e(setting(), 1);
     e.start(w);
     e.step(w, reply);
-    if (reply.size() > (2 << 20)) {
+    if (reply.size() > (16 << 20)) {
       EXPECT_EQ(e.reason(), "budget: memory");
     }
   }

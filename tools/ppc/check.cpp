@@ -17,6 +17,7 @@ GAME is a .game file or the name of a game that comes with ppc. Exit code 1 when
 
   --disclosures         list every `reveal`, and every `tell` under a condition on a secret
   --bounds              list the proven bounds on rounds and on the moves of each player
+  --rules               list every format and rule of every move, with its place
   --verify              compare with the `// expected-error {{…}}` comments in the files instead of printing
   --json                print one JSON value on stdout
   --list-diagnostics    list all diagnostics there are: code, name, message (no GAME needed)
@@ -86,6 +87,25 @@ void bounds(std::string& out, const sema::Game& game) {
     if (!game.players[p].scripted) out += "  " + game.players[p].name + ": at most " + count(game.bounds.moves[p], "move") + "\n";
 }
 
+std::string move_of(const sema::Game& game, const sema::Rule& r) { return r.move < game.moves.size() ? game.moves[r.move].name : ""; }
+
+void rules(std::string& out, const sema::Game& game, const Sources& sources) {
+  out += game.name + ": " + std::to_string(game.rules.size()) + (game.rules.size() == 1 ? " rule\n" : " rules\n");
+  for (const sema::Rule& r : game.rules)
+    out += "  " + place(r.span, sources) + ": " + move_of(game, r) + ", " + r.kind + (r.kind == "format" ? "" : " " + r.text) + "\n";
+}
+
+std::string json_rules(const sema::Game& game, const Sources& sources) {
+  std::string out = "[";
+  for (const sema::Rule& r : game.rules) {
+    LineColumn at = sources[r.span.file].line_column(r.span.begin);
+    out += std::string(out.size() > 1 ? ", " : "") + "{\"move\": " + json_text(move_of(game, r)) + ", \"kind\": " + json_text(r.kind) +
+           ", \"rule\": " + json_text(r.text) + ", \"file\": " + json_text(sources[r.span.file].path()) + ", \"line\": " +
+           std::to_string(at.line) + "}";
+  }
+  return out + "]";
+}
+
 std::string json_disclosures(const sema::Game& game, const Sources& sources) {
   std::string out = "[";
   for (const auto& d : game.disclosures) {
@@ -111,7 +131,7 @@ std::string json_bounds(const sema::Game& game) {
 
 int run_check(const Args& args) {
   return run_verb("check", kHelp, args, [&] {
-    Options options(args, {}, {"--disclosures", "--bounds", "--verify", "--json", "--list-diagnostics"});
+    Options options(args, {}, {"--disclosures", "--bounds", "--rules", "--verify", "--json", "--list-diagnostics"});
     bool json = options.has("--json");
     if (options.has("--list-diagnostics")) return list_diagnostics(json);
     if (options.rest().empty()) throw UsageError("no GAME given");
@@ -134,6 +154,7 @@ int run_check(const Args& args) {
                ", \"diagnostics\": " + diag::to_json(emitter.reports(), sources);
         if (game && options.has("--disclosures")) out += ", \"disclosures\": " + json_disclosures(*game, sources);
         if (game && options.has("--bounds")) out += ", \"bounds\": " + json_bounds(*game);
+        if (game && options.has("--rules")) out += ", \"rules\": " + json_rules(*game, sources);
         out += "}";
         continue;
       }
@@ -144,7 +165,8 @@ int run_check(const Args& args) {
       }
       if (options.has("--disclosures")) disclosures(out, *game, sources);
       if (options.has("--bounds")) bounds(out, *game);
-      if (!options.has("--disclosures") && !options.has("--bounds"))
+      if (options.has("--rules")) rules(out, *game, sources);
+      if (!options.has("--disclosures") && !options.has("--bounds") && !options.has("--rules"))
         out += path + ": ok" + (emitter.warnings() ? ", " + std::to_string(emitter.warnings()) + (emitter.warnings() == 1 ? " warning" : " warnings") : "") + "\n";
     }
     if (json && !options.has("--verify")) out += "]\n";
