@@ -153,7 +153,8 @@ class Completer {
     else if (in_fields()) field_words();
     else if (b_.open.empty()) header_words();
     else if (statement_begins()) statements(), values();
-    else if (value_ended()) followers();
+    else if (b_.is_name(1) && b_.back(2) == "ask") keywords({"for", "aside"});
+    else if (value_ended() && !value_follows()) followers();
     else values();
     return take();
   }
@@ -294,6 +295,15 @@ class Completer {
     if (w.kind == W::Name || w.kind == W::Number || w.kind == W::TextClose) return true;
     if (w.kind == W::Sign) return w.text == ")" || w.text == "]" || w.text == "}";
     return w.text == "true" || w.text == "false" || w.text == "none" || w.text == "nan";
+  }
+  /// Behind `tell P`, `note "key"` stands a value.
+  bool value_follows() const {
+    const std::string& before = b_.back(2);
+    if (b_.is_name(1) && (before == "tell" || before == "brief" || before == "reward" || (before == "say" && b_.keyword() != "bot"))) return true;
+    if (b_.kind(1) != W::TextClose) return false;
+    size_t n = 2;
+    while (n < 10 && b_.kind(n) != W::TextOpen) ++n;
+    return b_.back(n + 1) == "note";
   }
   bool statement_begins() const {
     if (b_.open.back().sign != '{') return false;

@@ -112,6 +112,8 @@ std::variant<std::vector<Edit>, Refusal> rename(const Analysis& a, const std::st
     const diag::Report* fresh = is.front();
     for (const diag::Report* r : is)
       if (r->message.find("`" + name + "`") != std::string::npos) fresh = r;
+    for (const diag::Report* r : is)  // what says it best
+      if (std::string(r->what->slug) == "shadowing" || std::string(r->what->slug) == "duplicate-name") fresh = r;
     return Refusal{"then " + fresh->message};
   }
   if (old != now) return Refusal{"`" + name + "` already stands for something else here"};

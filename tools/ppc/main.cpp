@@ -27,6 +27,7 @@ constexpr Verb kVerbs[] = {
     {"list", "list games, players, models", cli::run_list},
     {"check", "say what is wrong with a game; its disclosures and bounds", cli::run_check},
     {"fmt", "rewrite games in the canonical layout", cli::run_fmt},
+    {"lsp", "a language server for editors", cli::run_lsp},
     {"compile", "compile a game to native code, or show any stage of it", cli::run_compile},
     {"generate", "make fresh instances of a game", cli::run_generate},
     {"new", "start a game of your own, with a test", cli::run_new},

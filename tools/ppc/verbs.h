@@ -11,6 +11,7 @@ namespace ppc::cli {
 int run_check(const Args&);
 int run_compile(const Args&);
 int run_fmt(const Args&);
+int run_lsp(const Args&);
 int run_new(const Args&);
 int run_doctor(const Args&);
 
