@@ -10,7 +10,10 @@ namespace ppc::codegen {
 class Cache {
  public:
   /// `folder` empty: a cache that keeps nothing. Trouble with files never throws: it costs a compilation.
-  explicit Cache(std::string folder) : folder_(std::move(folder)) {}
+  /// When more than `limit` bytes are there, a `put` removes what was not used for longest; 0: nothing is removed.
+  explicit Cache(std::string folder, uint64_t limit = default_limit()) : folder_(std::move(folder)), limit_(limit) {}
+  /// $PPC_CACHE_MIB, or 256 MiB.
+  static uint64_t default_limit();
   /// Nothing when it is not there, or damaged.
   std::optional<std::string> get(const std::string& key) const;
   /// Whole or not at all, also when others write the same key.
@@ -19,7 +22,10 @@ class Cache {
   std::string path(const std::string& key) const { return folder_ + "/" + key + ".ppco"; }
 
  private:
+  void prune(const std::string& keep) const;
+
   std::string folder_;
+  uint64_t limit_;
 };
 
 /// 64 bits of FNV-1a, with a start value so that parts can be chained.

@@ -673,7 +673,7 @@ class FunctionLowering {
           Value* which = b_.CreateLShr(a, 61);
           const uint64_t temporary = uint64_t{1} << PPC_SCRATCH | uint64_t{1} << PPC_REPLY;
           Value* stays = b_.CreateTrunc(b_.CreateLShr(b_.getInt64(~temporary & 0xFF), which), s_.i1);
-          if (k != "text" && k != "regex" && k != "any" && k != "document") stays = b_.CreateAnd(stays, is_object(a));
+          if (k != "text" && k != "regex" && k != "document") stays = b_.CreateAnd(stays, is_object(a));
           return quick_or_call(i, stays, [&] { return a; });
         }
         default: break;

@@ -355,7 +355,7 @@ class Completer {
       add(C::Class, c, "class of characters", std::string(c) == "text" ? "Any characters." : std::string(c) == "int" ? "A whole number." : sema::describe(std::string(c)));
   }
   void types() {
-    for (const char* t : {"int", "float", "bool", "text", "regex", "any", "document", "set", "map"}) add(C::Type, t, "", sema::describe(std::string(t)));
+    for (const char* t : {"int", "float", "bool", "text", "regex", "document", "set", "map"}) add(C::Type, t, "", sema::describe(std::string(t)));
     for (const sema::Declared& d : a_.names().declared) {
       if (d.kind == K::Record) declared(C::Record, d);
       if (d.kind == K::Enum) declared(C::Enum, d);

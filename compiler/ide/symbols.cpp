@@ -164,7 +164,7 @@ std::vector<Token> tokens(const Analysis& a, uint32_t file) {
       case W::Comment: lines(w.span, T::Comment); break;
       case W::Name: {
         std::string word(text.substr(w.span.begin, w.span.end - w.span.begin));
-        static const char* const types[] = {"int", "float", "bool", "text", "regex", "any", "document", "fact", "set", "map", "line", "word", "letters", "digits"};
+        static const char* const types[] = {"int", "float", "bool", "text", "regex", "document", "fact", "set", "map", "line", "word", "letters", "digits"};
         if (std::find(std::begin(types), std::end(types), word) != std::end(types)) out.push_back({T::Type, w.span, false, false, true});
         break;
       }

@@ -18,7 +18,6 @@ const char* kind_name(sema::Kind kind) {
     case sema::Kind::Enum: return "enum";
     case sema::Kind::Tuple: return "tuple";
     case sema::Kind::Regex: return "regex";
-    case sema::Kind::Any: return "any";
     case sema::Kind::Document: return "document";
     case sema::Kind::Void: return "bool";  // no value has this type; the table keeps the model's indices
   }

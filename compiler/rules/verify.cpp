@@ -11,7 +11,7 @@ enum class Class { Number, Float, Text, Reference };
 
 Class class_of(const engine::TypeInfo& t) {
   if (t.kind == "float") return Class::Float;
-  if (t.kind == "text" || t.kind == "regex" || t.kind == "any" || t.kind == "document") return Class::Text;
+  if (t.kind == "text" || t.kind == "regex" || t.kind == "document") return Class::Text;
   return is_immediate(t) ? Class::Number : Class::Reference;
 }
 const char* name_of(Class c) {

@@ -61,7 +61,7 @@ ValuePtr Build::to_text(ValuePtr v) const {
   TypeId type = v->type;
   switch (types[type].kind) {
     case Kind::Text: return v;
-    case Kind::Any: v->type = types.text_; return v;
+    case Kind::Document: v->type = types.text_; return v;
     case Kind::Int: return call(B::IntToText, types.text_, std::move(v));
     case Kind::Float: return call(B::FloatToText, types.text_, std::move(v));
     case Kind::Bool: return call(B::BoolToText, types.text_, std::move(v));

@@ -381,7 +381,6 @@ TypeId Checker::named_type(const std::string& name, Span span) {
   if (name == "bool") return t.bool_;
   if (name == "text") return t.text_;
   if (name == "regex") return t.regex_;
-  if (name == "any") return t.any_;
   if (name == "document") return t.document_;
   if (name == "fact" && world_) return t.list(t.text_);
   auto at = types_.find(name);

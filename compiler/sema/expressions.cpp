@@ -45,7 +45,7 @@ ValuePtr Checker::coerce(ValuePtr v, TypeId want, Span span) {
   TypeTable& t = game_->types;
   if (v->type == want || bad(*v) || want == poison_ || want == kNoType) return v;
   if (want == t.float_ && v->type == t.int_) return build(span).to_float(std::move(v));
-  if (want == t.text_ && v->type == t.any_) return build(span).to_text(std::move(v));
+  if (want == t.text_ && v->type == t.document_) return build(span).to_text(std::move(v));
   if (t[want].kind == Kind::Optional) {
     if (v->op == Op::None) {
       v->type = want;

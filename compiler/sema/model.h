@@ -18,7 +18,7 @@ namespace ppc::sema {
 // ---- types ------------------------------------------------------------------------------------------------------
 
 using TypeId = uint32_t;
-enum class Kind { Int, Float, Bool, Text, List, Set, Map, Optional, Record, Enum, Tuple, Regex, Any, Document, Void };
+enum class Kind { Int, Float, Bool, Text, List, Set, Map, Optional, Record, Enum, Tuple, Regex, Document, Void };
 
 struct Type {
   Kind kind = Kind::Void;
@@ -39,7 +39,7 @@ class TypeTable {
   const Type& operator[](TypeId id) const { return types_[id]; }
   size_t size() const { return types_.size(); }
   std::string print(TypeId) const;  // as in source: [text], map<text, int>
-  TypeId void_, int_, float_, bool_, text_, regex_, any_, document_;
+  TypeId void_, int_, float_, bool_, text_, regex_, document_;
   TypeId list(TypeId), set(TypeId), map(TypeId, TypeId), optional(TypeId), tuple(std::vector<TypeId>);
 
  private:

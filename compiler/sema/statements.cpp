@@ -203,7 +203,6 @@ void Checker::statement(const ast::Stmt& s, Statements& out) {
     m.text = x->key;
     m.value = expr(*x->value);
     if (bad(*m.value)) return;
-    if (t[m.value->type].kind == Kind::Any) m.value = build(x->value->span).to_text(std::move(m.value));
     out.push_back(std::move(m));
     return;
   }

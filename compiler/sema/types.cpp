@@ -10,7 +10,6 @@ TypeTable::TypeTable() {
   bool_ = plain(Kind::Bool);
   text_ = plain(Kind::Text);
   regex_ = plain(Kind::Regex);
-  any_ = plain(Kind::Any);
   document_ = plain(Kind::Document);
 }
 
@@ -47,7 +46,6 @@ std::string TypeTable::print(TypeId id) const {
     case Kind::Bool: return "bool";
     case Kind::Text: return "text";
     case Kind::Regex: return "regex";
-    case Kind::Any: return "any";
     case Kind::Document: return "document";
     case Kind::Void: return t.name.empty() ? "nothing" : t.name;
     case Kind::List: return "[" + print(t.args[0]) + "]";

@@ -69,8 +69,7 @@ enum ppc_fault {
 enum ppc_kind {
   PPC_K_INT, PPC_K_FLOAT, PPC_K_BOOL, PPC_K_TEXT, PPC_K_LIST, PPC_K_SET, PPC_K_MAP, PPC_K_OPTIONAL, PPC_K_RECORD,
   PPC_K_ENUM, PPC_K_TUPLE, PPC_K_REGEX,
-  PPC_K_ANY,     /* a value nobody has looked into: a text in the notation it came in */
-  PPC_K_DOCUMENT /* the text of a JSON document */
+  PPC_K_DOCUMENT /* a value of any shape, as the text that spells it: JSON, or a Python literal when it came as one */
 };
 typedef struct ppc_type {
   uint32_t kind;         /* ppc_kind */

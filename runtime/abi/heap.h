@@ -227,7 +227,7 @@ struct ListOut {
 constexpr unsigned kMaxDepth = 256;
 
 inline bool is_scalar(uint32_t kind) { return kind == PPC_K_INT || kind == PPC_K_BOOL || kind == PPC_K_ENUM; }
-inline bool is_text(uint32_t kind) { return kind == PPC_K_TEXT || kind == PPC_K_REGEX || kind == PPC_K_ANY || kind == PPC_K_DOCUMENT; }
+inline bool is_text(uint32_t kind) { return kind == PPC_K_TEXT || kind == PPC_K_REGEX || kind == PPC_K_DOCUMENT; }
 /// True when a value of this kind refers to memory.
 inline bool is_reference(uint32_t kind) { return !is_scalar(kind) && kind != PPC_K_FLOAT; }
 

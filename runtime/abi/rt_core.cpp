@@ -63,7 +63,6 @@ bool equal(ppc_ctx* c, int64_t a, int64_t b, uint32_t type, unsigned depth) {
     case PPC_K_FLOAT: return as_float(a) == as_float(b);
     case PPC_K_TEXT:
     case PPC_K_DOCUMENT:
-    case PPC_K_ANY:
     case PPC_K_REGEX: charge_bytes(c, PPC_LENGTH(a)); return text_equal(c, a, b);
     default: break;
   }
@@ -93,7 +92,6 @@ bool less(ppc_ctx* c, int64_t a, int64_t b, uint32_t type, unsigned depth) {
     case PPC_K_FLOAT: return as_float(a) < as_float(b);
     case PPC_K_TEXT:
     case PPC_K_DOCUMENT:
-    case PPC_K_ANY:
     case PPC_K_REGEX: {
       // UTF-8 orders as its code points do.
       const Text x = text(c, a), y = text(c, b);
@@ -140,7 +138,6 @@ uint64_t hash(ppc_ctx* c, int64_t v, uint32_t type, unsigned depth) {
     }
     case PPC_K_TEXT:
     case PPC_K_DOCUMENT:
-    case PPC_K_ANY:
     case PPC_K_REGEX: {
       const Text x = text(c, v);
       charge_bytes(c, x.n);

@@ -48,7 +48,7 @@ class Decoder {
     if (t.kind == "float") return v.is_number() ? SegmentBuilder::make_float(v.as_float()) : wrong();
     if (t.kind == "bool") return v.is_bool() ? v.as_bool() : wrong();
     if (t.kind == "text") return v.is_text() ? out_.make_text(v.as_text()) : wrong();
-    if (t.kind == "any" || t.kind == "document") return out_.make_text(to_text(v));
+    if (t.kind == "document") return out_.make_text(to_text(v));
     if (t.kind == "regex") {
       if (!v.is_text()) wrong();
       const std::string problem = text::regex_problem(v.as_text());
@@ -611,8 +611,11 @@ Json encode(const GameModule& module, const ppc_ctx* ctx, uint32_t type, int64_t
   if (t.kind == "int") return Json(value);
   if (t.kind == "float") return Json(rt::float_of(value));
   if (t.kind == "bool") return Json(value != 0);
-  if (t.kind == "document") return value == 0 ? Json() : parse_json(rt::view(ctx, value), "document");
-  if (t.kind == "text" || t.kind == "regex" || t.kind == "any") return Json(rt::view(ctx, value));
+  if (t.kind == "document") {
+    std::string buffer;
+    return value == 0 ? Json() : parse_json(std::string(text::as_json(rt::view(ctx, value), buffer)), "document");
+  }
+  if (t.kind == "text" || t.kind == "regex") return Json(rt::view(ctx, value));
   if (t.kind == "enum") {
     const auto i = static_cast<uint64_t>(value);
     return i < t.names.size() ? Json(t.names[i]) : Json(value);

@@ -124,7 +124,7 @@ size_t expected_args(const TypeInfo& t) {
 
 void validate(const Manifest& m) {
   static const char* const kinds[] = {"int", "float",    "bool",   "text", "list",  "set",
-                                      "map", "optional", "record", "enum", "tuple", "regex", "any", "document"};
+                                      "map", "optional", "record", "enum", "tuple", "regex", "document"};
   for (size_t i = 0; i < m.types.size(); ++i) {
     const TypeInfo& t = m.types[i];
     std::string where = "types[" + std::to_string(i) + "]";

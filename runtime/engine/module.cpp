@@ -15,7 +15,7 @@ uint32_t kind_of(const std::string& kind) {
       {"int", PPC_K_INT}, {"float", PPC_K_FLOAT}, {"bool", PPC_K_BOOL}, {"text", PPC_K_TEXT},
       {"list", PPC_K_LIST}, {"set", PPC_K_SET}, {"map", PPC_K_MAP}, {"optional", PPC_K_OPTIONAL},
       {"record", PPC_K_RECORD}, {"enum", PPC_K_ENUM}, {"tuple", PPC_K_TUPLE}, {"regex", PPC_K_REGEX},
-      {"any", PPC_K_ANY}, {"document", PPC_K_DOCUMENT}};
+      {"document", PPC_K_DOCUMENT}};
   for (auto [name, value] : kinds)
     if (kind == name) return value;
   throw std::runtime_error("unknown kind of type: " + kind);

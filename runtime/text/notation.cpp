@@ -442,8 +442,8 @@ bool Spelling::equal(const Spelled& a, const Spelled& b) const {
   return true;
 }
 
-void Spelling::write(const Spelled& s, std::string& out) const {
-  const bool python = notation_ == Notation::Python;
+void Spelling::write(const Spelled& s, Notation notation, std::string& out) const {
+  const bool python = notation == Notation::Python;
   switch (s.kind) {
     case Kind::Null: out += python ? "None" : "null"; return;
     case Kind::Bool: out += s.number ? (python ? "True" : "true") : (python ? "False" : "false"); return;
@@ -458,13 +458,17 @@ void Spelling::write(const Spelled& s, std::string& out) const {
       if (python) write_python(text(s), out);
       else write_json(text(s), false, out);
       return;
-    case Kind::Other: out += text(s); return;
+    case Kind::Other:
+      // An integer beyond 64 bits is one in JSON, too; `...` is not.
+      if (python || notation_ == Notation::Json || text(s).find_first_of("0123456789") != std::string_view::npos) out += text(s);
+      else write_json(text(s), false, out);
+      return;
     case Kind::List: case Kind::Tuple: case Kind::Set: {
-      if (s.kind == Kind::Set && s.count == 0) {
+      if (python && s.kind == Kind::Set && s.count == 0) {
         out += "set()";
         return;
       }
-      out += s.kind == Kind::List ? '[' : s.kind == Kind::Tuple ? '(' : '{';
+      out += !python || s.kind == Kind::List ? '[' : s.kind == Kind::Tuple ? '(' : '{';
       bool begun = false;
       for (uint32_t i = s.first; i; i = nodes_[i].next) {
         bool again = false;
@@ -472,10 +476,10 @@ void Spelling::write(const Spelled& s, std::string& out) const {
         if (again) continue;
         if (begun) out += ", ";
         begun = true;
-        write(nodes_[i], out);
+        write(nodes_[i], notation, out);
       }
-      if (s.kind == Kind::Tuple && s.count == 1) out += ',';
-      out += s.kind == Kind::List ? ']' : s.kind == Kind::Tuple ? ')' : '}';
+      if (python && s.kind == Kind::Tuple && s.count == 1) out += ',';
+      out += !python || s.kind == Kind::List ? ']' : s.kind == Kind::Tuple ? ')' : '}';
       return;
     }
     case Kind::Dict: {
@@ -491,14 +495,36 @@ void Spelling::write(const Spelled& s, std::string& out) const {
           if (equal(nodes_[k], nodes_[i])) entry = nodes_[k].next;
         if (begun) out += ", ";
         begun = true;
-        write(nodes_[i], out);
+        if (python || nodes_[i].kind == Kind::Text) {
+          write(nodes_[i], notation, out);
+        } else {
+          std::string key;
+          write(nodes_[i], notation_, key);
+          write_json(key, false, out);
+        }
         out += ": ";
-        write(nodes_[entry], out);
+        write(nodes_[entry], notation, out);
       }
       out += '}';
       return;
     }
   }
+}
+
+std::string_view as_json(std::string_view spelled, std::string& buffer) {
+  // Nearly all is JSON; what Python writes otherwise has one of these in it, or a brace with something else than a text behind it.
+  bool json = !spelled.empty() && spelled.find_first_of("'(\\TFNE") == std::string_view::npos;
+  unsigned brackets = 0;  // so many that it may be nested too deep for a reader
+  for (size_t i = 0; json && i < spelled.size(); ++i) {
+    if (spelled[i] == '{') json = i + 1 < spelled.size() && (spelled[i + 1] == '"' || spelled[i + 1] == '}');
+    if (spelled[i] == '{' || spelled[i] == '[') json = json && ++brackets <= 100;
+  }
+  Spelling s;
+  if (json || s.parse(spelled, Notation::Json)) return spelled;
+  buffer.clear();
+  if (s.parse(spelled, Notation::Python)) s.write(s.root(), Notation::Json, buffer);
+  else write_json(spelled, false, buffer);
+  return buffer;
 }
 
 namespace {

@@ -34,7 +34,9 @@ class Spelling {
   bool equal(const Spelled&, const Spelled&) const;
   /// The normal form: as Python's json.dumps (characters beyond ASCII as they are) or repr writes it. Entries of a Dict
   /// whose key comes again are gone.
-  void write(const Spelled&, std::string& out) const;
+  void write(const Spelled& s, std::string& out) const { write(s, notation_, out); }
+  /// In the other notation as far as it goes.
+  void write(const Spelled&, Notation, std::string& out) const;
 
  private:
   friend class SpellingParser;
@@ -44,6 +46,10 @@ class Spelling {
   uint32_t root_ = 0;
   uint64_t pairs_ = 0;
 };
+
+/// What a spelled value is as JSON: itself when it is JSON already, written as JSON when it is a Python literal (tuples and sets
+/// become lists, keys that are no texts become texts), as a JSON text when it is neither. A view of the argument, or of `buffer`.
+std::string_view as_json(std::string_view spelled, std::string& buffer);
 
 /// As Python's repr writes a text: single quotes unless only they are in it.
 void write_python(std::string_view text, std::string& out);

@@ -41,7 +41,7 @@ struct Reader {
         if (s.kind != Kind::Text) return false;
         to = put_text(c, spelling.text(s));
         return true;
-      case PPC_K_ANY:
+      case PPC_K_DOCUMENT:
         charge(c, spelling.pairs() >> 3);
         buffer.clear();
         spelling.write(s, buffer);
@@ -163,6 +163,7 @@ struct Writer {
 
   void key(int64_t v, uint32_t type) {
     const uint32_t kind = c->types[type].kind;
+    if (kind == PPC_K_DOCUMENT) return quoted(bytes(v));
     if (is_text(kind) || kind == PPC_K_ENUM) return write(v, type, 0);
     put("\"");
     if (is_scalar(kind) || kind == PPC_K_FLOAT) write(v, type, 0);
@@ -199,8 +200,13 @@ struct Writer {
       }
       case PPC_K_BOOL: return put(v ? "true" : "false");
       case PPC_K_ENUM: return quoted(c->type_names[t.first + static_cast<uint32_t>(v)]);
-      case PPC_K_TEXT: case PPC_K_REGEX: case PPC_K_ANY: return quoted(bytes(v));
-      case PPC_K_DOCUMENT: return out.put(text(c, v));  // it goes in as it is
+      case PPC_K_TEXT: case PPC_K_REGEX: return quoted(bytes(v));
+      case PPC_K_DOCUMENT: {
+        const std::string_view s = bytes(v);
+        if (s.empty()) return put("null");
+        charge_bytes(c, s.size());
+        return put(ppc::text::as_json(s, buffer));
+      }
       case PPC_K_OPTIONAL: return v == 0 ? put("null") : write(field(v, 0), t.a, depth + 1);
       case PPC_K_LIST: {
         const uint32_t n = list(c, v).n;

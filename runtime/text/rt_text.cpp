@@ -405,7 +405,6 @@ void print(Out& out, int64_t v, uint32_t type, unsigned depth) {
     case PPC_K_BOOL: v ? out.put("true", 4) : out.put("false", 5); break;
     case PPC_K_TEXT:
     case PPC_K_DOCUMENT:
-    case PPC_K_ANY:
     case PPC_K_REGEX: out.put(text(c, v)); break;
     case PPC_K_ENUM: {
       const char* name = c->type_names ? c->type_names[t.first + static_cast<uint32_t>(v)] : nullptr;

@@ -1,9 +1,12 @@
 // Programs written by hand and by chance, run by the JIT at each level, from the cache and as a shared object: all must
 // agree with each other, with the interpreter and with what is expected.
+#include "compiler/codegen/cache.h"
 #include "compiler/codegen/codegen.h"
 
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -1061,6 +1064,62 @@ TEST(CodegenCache, DamagedFilesAreMadeAnew) {
   // A cache that can't be had costs nothing but time.
   o.cache_dir = (file / "below a file").string();
   EXPECT_EQ(run({{"jit", codegen::jit(p, o)}}, p, 0, {10}).value, 45);
+}
+
+TEST(CodegenCache, WhatWasNotUsedForLongestGoes) {
+  Folder folder;
+  const std::string at = folder.path.string();
+  const std::string object(10'000, 'x');
+  const auto used = [&](const std::string& name, int64_t hours_ago) {
+    const int64_t when = std::time(nullptr) - 3600 * hours_ago;
+    const timespec times[2] = {{when, 0}, {when - 7200, 0}};  // read later than written
+    ASSERT_EQ(utimensat(AT_FDCWD, name.c_str(), times, 0), 0);
+  };
+  const codegen::Cache all(at, 0);
+  for (int i = 0; i < 10; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    all.put(key, object);
+    used(all.path(key), i == 3 ? 1 : 20 - i);
+  }
+  EXPECT_EQ(files(folder.path).size(), 10u) << "no limit";
+  std::ofstream(folder.path / "somebody's own file") << object;
+  std::ofstream(all.path("half") + ".1.2.tmp") << object;
+  std::ofstream(all.path("being written") + ".1.3.tmp") << object;
+  used(all.path("half") + ".1.2.tmp", 3);
+  const codegen::Cache cache(at, 60'000);
+  const auto reader = std::ifstream(cache.path("k0"), std::ios::binary);
+  cache.put("new", object);  // 11 entries; down to seven eighths of six
+  for (const char* gone : {"k0", "k1", "k2", "k4", "k5", "k6"}) EXPECT_FALSE(cache.get(gone)) << gone;
+  for (const char* there : {"k3", "k7", "k8", "k9", "new"}) EXPECT_EQ(cache.get(there), object) << there;
+  EXPECT_TRUE(reader.good());
+  EXPECT_TRUE(fs::exists(folder.path / "somebody's own file"));
+  EXPECT_FALSE(fs::exists(all.path("half") + ".1.2.tmp"));
+  EXPECT_TRUE(fs::exists(all.path("being written") + ".1.3.tmp"));
+  // One that is larger than the limit stays until the next comes.
+  codegen::Cache(at, 5'000).put("large", object);
+  EXPECT_EQ(cache.get("large"), object);
+  EXPECT_FALSE(cache.get("new"));
+}
+
+TEST(CodegenCache, ManyWritersAndPruners) {
+  Folder folder;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      const codegen::Cache cache(folder.path.string(), 20'000);
+      for (int i = 0; i < 100; ++i) {
+        const std::string key = "k" + std::to_string((i * 7 + t) % 30), object(2'000 + static_cast<size_t>(i), static_cast<char>('a' + t));
+        cache.put(key, object);
+        const auto found = cache.get(key);
+        EXPECT_TRUE(!found || (found->size() >= 2'000 && found->find_first_not_of((*found)[0]) == std::string::npos));
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  codegen::Cache(folder.path.string(), 20'000).put("last", std::string(2'000, 'z'));
+  uint64_t total = 0;
+  for (const fs::path& f : files(folder.path)) total += fs::file_size(f);
+  EXPECT_LE(total, 20'000u);
 }
 
 TEST(CodegenCache, ManyWritersOfOneKey) {

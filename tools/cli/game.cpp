@@ -59,7 +59,7 @@ Game open_game(const std::string& name, const std::string& engine) {
   driver::LoadOptions options;
   if (!engine.empty()) options.engine = engine;
   Sources sources;
-  diag::Emitter emitter(sources);
+  diag::Emitter emitter(sources, 20);
   try {
     game.module = driver::load_game(path.string(), options, emitter);
   } catch (const std::logic_error& e) {
@@ -74,7 +74,10 @@ Game open_game(const std::string& name, const std::string& engine) {
     std::fputs(diag::render(r, sources, colour_wanted(STDERR_FILENO)).c_str(), stderr);
     ++errors;
   }
-  if (!game.module) throw engine::InputError(path.string() + ": " + std::to_string(errors) + (errors == 1 ? " error" : " errors"));
+  if (emitter.errors() > errors) {
+    std::fprintf(stderr, "too many errors: %zu more are not shown; `ppc check --max-errors 0` shows all of them\n", emitter.errors() - errors);
+  }
+  if (!game.module) throw engine::InputError(path.string() + ": " + std::to_string(emitter.errors()) + (emitter.errors() == 1 ? " error" : " errors"));
   return game;
 }
 

@@ -19,6 +19,7 @@ GAME is a .game file or the name of a game that comes with ppc. Exit code 1 when
   --bounds              list the proven bounds on rounds and on the moves of each player
   --rules               list every format and rule of every move, with its place
   --verify              compare with the `// expected-error {{…}}` comments in the files instead of printing
+  --max-errors N        print the first N errors, and as many warnings (default 20; 0: all)
   --json                print one JSON value on stdout
   --list-diagnostics    list all diagnostics there are: code, name, message (no GAME needed)
 
@@ -131,7 +132,7 @@ std::string json_bounds(const sema::Game& game) {
 
 int run_check(const Args& args) {
   return run_verb("check", kHelp, args, [&] {
-    Options options(args, {}, {"--disclosures", "--bounds", "--rules", "--verify", "--json", "--list-diagnostics"});
+    Options options(args, {"--max-errors"}, {"--disclosures", "--bounds", "--rules", "--verify", "--json", "--list-diagnostics"});
     bool json = options.has("--json");
     if (options.has("--list-diagnostics")) return list_diagnostics(json);
     if (options.rest().empty()) throw UsageError("no GAME given");
@@ -140,7 +141,7 @@ int run_check(const Args& args) {
     for (const std::string& name : options.rest()) {
       std::string path = game_file(name);
       Sources sources;
-      diag::Emitter emitter(sources);
+      diag::Emitter emitter(sources, options.has("--verify") ? SIZE_MAX : max_errors(options));
       std::unique_ptr<sema::Game> game = driver::check_game(path, emitter);
       if (options.has("--verify")) {
         std::vector<std::string> problems = diag::verify(emitter.reports(), sources);
@@ -151,7 +152,7 @@ int run_check(const Args& args) {
       if (!game) code = 1;
       if (json) {
         out += std::string(out.size() > 1 ? ",\n " : "") + "{\"game\": " + json_text(path) + ", \"ok\": " + (game ? "true" : "false") +
-               ", \"diagnostics\": " + diag::to_json(emitter.reports(), sources);
+               ", \"errors\": " + std::to_string(emitter.errors()) + ", \"diagnostics\": " + diag::to_json(emitter.reports(), sources);
         if (game && options.has("--disclosures")) out += ", \"disclosures\": " + json_disclosures(*game, sources);
         if (game && options.has("--bounds")) out += ", \"bounds\": " + json_bounds(*game);
         if (game && options.has("--rules")) out += ", \"rules\": " + json_rules(*game, sources);

@@ -30,6 +30,7 @@ Compiles a game. Without --emit: to NAME.so, which plays without compiler or LLV
   --disable-pass NAME   leave a pass over Rule IR out (may be given several times)
   --print-after NAME    Rule IR behind this pass, to stderr; `all`: behind each
   --list-passes         the passes, in order (no GAME needed)
+  --max-errors N        print the first N errors (default 20; 0: all)
   --time                milliseconds by stage, to stderr
 
 Examples:
@@ -43,7 +44,7 @@ std::string stem(const std::string& path) { return std::filesystem::path(path).s
 
 int run_compile(const Args& args) {
   return run_verb("compile", kHelp, args, [&] {
-    Options options(args, {"--emit", "-o", "--disable-pass", "--print-after"},
+    Options options(args, {"--emit", "-o", "--disable-pass", "--print-after", "--max-errors"},
                     {"-O0", "-O1", "-O2", "-O3", "--no-debug-info", "--list-passes", "--time"});
     if (options.has("--list-passes")) {
       for (const auto& pass : driver::list_passes())
@@ -78,7 +79,7 @@ int run_compile(const Args& args) {
     compile.output = output;
 
     Sources sources;
-    diag::Emitter emitter(sources);
+    diag::Emitter emitter(sources, max_errors(options));
     driver::Timing timing;
     std::optional<std::string> result;
     try {

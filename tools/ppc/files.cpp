@@ -20,13 +20,20 @@ std::string game_file(const std::string& name) {
   throw engine::InputError("no game `" + name + "`: `ppc list games` lists those that come with ppc; a file ends in .game");
 }
 
+size_t max_errors(const Options& options) {
+  const uint64_t n = options.number("--max-errors", 20);
+  return n ? static_cast<size_t>(n) : SIZE_MAX;
+}
+
 void print_reports(const diag::Emitter& emitter) {
   bool colour = colour_wanted(2);
   std::string out;
   for (const auto& report : emitter.reports()) out += diag::render(report, emitter.sources(), colour) + "\n";
   size_t shown = 0;
   for (const auto& report : emitter.reports()) shown += report.what->severity == diag::Severity::Error;
-  if (emitter.errors() > shown) out += "and " + std::to_string(emitter.errors() - shown) + " more errors\n";
+  if (emitter.errors() > shown) {
+    out += "too many errors: " + std::to_string(emitter.errors() - shown) + " more are not shown; `--max-errors N` shows N, 0 all of them\n";
+  }
   std::fputs(out.c_str(), stderr);
 }
 

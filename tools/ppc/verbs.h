@@ -19,6 +19,8 @@ int run_doctor(const Args&);
 std::string game_file(const std::string& name);
 
 /// All reports, to stderr, in colour on a terminal; and how many errors there were beyond those kept.
+/// --max-errors: 20 unless said, SIZE_MAX for 0.
+size_t max_errors(const Options&);
 void print_reports(const diag::Emitter&);
 
 std::string read_file(const std::string& path);  // throws engine::InputError
