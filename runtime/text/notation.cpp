@@ -511,16 +511,27 @@ void Spelling::write(const Spelled& s, Notation notation, std::string& out) cons
   }
 }
 
-std::string_view as_json(std::string_view spelled, std::string& buffer) {
-  // Nearly all is JSON; what Python writes otherwise has one of these in it, or a brace with something else than a text behind it.
-  bool json = !spelled.empty() && spelled.find_first_of("'(\\TFNE") == std::string_view::npos;
-  unsigned brackets = 0;  // so many that it may be nested too deep for a reader
-  for (size_t i = 0; json && i < spelled.size(); ++i) {
-    if (spelled[i] == '{') json = i + 1 < spelled.size() && (spelled[i + 1] == '"' || spelled[i + 1] == '}');
-    if (spelled[i] == '{' || spelled[i] == '[') json = json && ++brackets <= 100;
+/// Whether a normal form is surely JSON: most are, and parsing them costs more than this look. Python's has an apostrophe, a
+/// backslash, a word or a bracket that JSON does not have, or a brace with no text behind it; and so many brackets may be
+/// nested too deep for a reader.
+static bool surely_json(std::string_view s) {
+  bool inside = false;
+  unsigned brackets = 0;
+  for (size_t i = 0; i < s.size(); ++i) {
+    const char c = s[i];
+    if (c == '\'' || c == '\\') return false;
+    if (c == '"') inside = !inside;
+    if (inside) continue;
+    if (std::string_view("(TFNEIi").find(c) != std::string_view::npos) return false;
+    if (c == '{' && (i + 1 == s.size() || (s[i + 1] != '"' && s[i + 1] != '}'))) return false;
+    if ((c == '{' || c == '[') && ++brackets > 100) return false;
   }
+  return !s.empty();
+}
+
+std::string_view as_json(std::string_view spelled, std::string& buffer) {
   Spelling s;
-  if (json || s.parse(spelled, Notation::Json)) return spelled;
+  if (surely_json(spelled) || s.parse(spelled, Notation::Json)) return spelled;
   buffer.clear();
   if (s.parse(spelled, Notation::Python)) s.write(s.root(), Notation::Json, buffer);
   else write_json(spelled, false, buffer);

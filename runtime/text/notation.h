@@ -47,7 +47,7 @@ class Spelling {
   uint64_t pairs_ = 0;
 };
 
-/// What a spelled value is as JSON: itself when it is JSON already, written as JSON when it is a Python literal (tuples and sets
+/// What a normal form is as JSON: itself when it is JSON already, written as JSON when it is a Python literal (tuples and sets
 /// become lists, keys that are no texts become texts), as a JSON text when it is neither. A view of the argument, or of `buffer`.
 std::string_view as_json(std::string_view spelled, std::string& buffer);
 

@@ -50,6 +50,18 @@ TEST(Notation, Json) {
     EXPECT_EQ(json(text), "") << text;
 }
 
+TEST(Notation, NormalFormsAsJson) {
+  const char* const cases[][2] = {{"[1, 2.5]", "[1, 2.5]"}, {"{\"a b\": {}}", "{\"a b\": {}}"}, {"NaN", "NaN"}, {"{'a': (1, {2})}", "{\"a\": [1, [2]]}"},
+                                  {"{\"it's\"}", "[\"it's\"]"}, {"{\"it's\": 1}", "{\"it's\": 1}"}, {"{1: 2}", "{\"1\": 2}"}, {"set()", "[]"},
+                                  {"(1,)", "[1]"}, {"{(1, 'a'): None}", "{\"(1, 'a')\": null}"}, {"[True]", "[true]"}, {"'\\x41\"'", "\"A\\\"\""},
+                                  {"inf", "\"inf\""}, {"[inf]", "\"[inf]\""}, {"Ellipsis", "\"Ellipsis\""}, {"99999999999999999999", "99999999999999999999"},
+                                  {"\"(True)\"", "\"(True)\""}, {"", "\"\""}};
+  std::string buffer;
+  for (const auto& [from, to] : cases) EXPECT_EQ(ppc::text::as_json(from, buffer), to) << from;
+  const std::string deep = std::string(300, '[') + std::string(300, ']');
+  EXPECT_EQ(ppc::text::as_json(deep, buffer), '"' + deep + '"') << "no reader takes it";
+}
+
 TEST(Notation, DepthIsBounded) {
   for (const Notation notation : {Notation::Json, Notation::Python}) {
     EXPECT_NE(normal(std::string(150, '[') + std::string(150, ']'), notation), "");
