@@ -3,6 +3,7 @@
 # PPC_BIN is the folder of the programs under test (build/release/bin unless set; tools/test also runs build/asan/bin).
 import os
 import pathlib
+import shutil
 
 import lit.formats
 
@@ -45,6 +46,12 @@ shared = os.environ.get("PPC_SHARED") or str(root.parent / "shared")
 if os.path.isdir(os.path.join(shared, "clembench")):
     config.available_features.add("clembench")
     config.substitutions.append(("%clembench", os.path.join(shared, "clembench")))
+# The tests of tools/vscode need what `npm install` puts there.
+node = shutil.which("node")
+if node and (root / "tools/vscode/node_modules/vscode-textmate").is_dir():
+    config.available_features.add("npm")
+    config.substitutions.append(("%node", node))
+    config.substitutions.append(("%vscode", str(root / "tools/vscode")))
 if "asan" in pathlib.Path(programs).parts:
     config.available_features.add("asan")
 
