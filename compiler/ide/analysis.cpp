@@ -237,6 +237,7 @@ Analysis::Analysis(const std::string& path, const Instead& instead) {
   syntax::ReadOptions options;
   options.limits.tolerant = true;
   options.instead = instead;
+  options.words = &words_;
   files_ = syntax::read_game(path, out_, options);
   for (uint32_t i = 0; i < sources_.size(); ++i) paths_.push_back(syntax::whole_path(sources_[i].path()));
   bool whole = out_.errors() == 0 && is_game();
@@ -274,9 +275,8 @@ const ast::File* Analysis::tree_of(uint32_t file) const {
 }
 
 const std::vector<syntax::Word>& Analysis::words(uint32_t file) const {
-  auto [at, fresh] = words_.try_emplace(file);
-  if (fresh) at->second = syntax::words(sources_, file);
-  return at->second;
+  static const std::vector<syntax::Word> none;
+  return file < words_.size() ? words_[file] : none;
 }
 
 const sema::Declared* Analysis::declared_at(Span name) const {

@@ -70,7 +70,7 @@ class Analysis {
   std::map<std::pair<uint32_t, uint32_t>, size_t> declared_;  // file, begin -> names_.declared
   std::map<std::pair<uint32_t, uint32_t>, Origin> origins_;
   std::vector<Visible> visible_;
-  mutable std::map<uint32_t, std::vector<syntax::Word>> words_;
+  std::vector<std::vector<syntax::Word>> words_;
 };
 
 /// What the name at a place stands for.

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "compiler/ide/ide.h"
+#include "compiler/syntax/read.h"
 
 namespace ppc::ide {
 
@@ -41,11 +42,10 @@ struct Before {
 
 bool begins_declaration(const std::string& word) { return !syntax::declaration_form(word).empty(); }
 
-Before look_before(const Analysis& a, uint32_t file, uint32_t offset) {
+Before look_before(std::string_view text, const std::vector<syntax::Word>& words, uint32_t offset) {
   Before b;
-  std::string_view text = a.sources()[file].text();
   uint32_t line = 0;
-  for (const syntax::Word& w : a.words(file)) {
+  for (const syntax::Word& w : words) {
     if (w.span.begin >= offset) break;
     if (w.kind == W::Comment) {
       b.in_comment = offset <= w.span.end;
@@ -476,16 +476,19 @@ std::unique_ptr<Analysis> with(const std::string& path, const Instead& instead, 
 
 Completions complete(const std::string& path, const Instead& instead, const std::filesystem::path& whole, uint32_t offset) {
   Completions out;
-  // As it is, to look at the words.
-  Analysis now(path, instead);
-  std::optional<uint32_t> file = now.file_of(whole);
-  if (!file) return out;
-  std::string text(now.sources()[*file].text());
+  std::optional<std::string> now = instead ? instead(whole) : std::nullopt;
+  std::string why;
+  const syntax::Limits limits;
+  if (!now) now = syntax::read_text(whole.string(), limits.bytes, why);
+  if (!now || now->size() > limits.bytes) return out;
+  const std::string text = std::move(*now);
   offset = std::min<uint32_t>(offset, static_cast<uint32_t>(text.size()));
   uint32_t begin = offset;
   while (begin > 0 && word_char(text[begin - 1])) --begin;
-  out.replaced = {*file, begin, offset};
-  Before before = look_before(now, *file, begin);
+  out.replaced = {0, begin, offset};
+  Sources alone;
+  alone.add(whole.string(), text);
+  Before before = look_before(text, syntax::words(alone, 0), begin);
   if (before.in_comment || before.in_text || (begin < offset && text[begin] >= '0' && text[begin] <= '9')) return out;
 
   // A name in place of what stands there, so that what is around it can be read.
@@ -494,8 +497,9 @@ Completions complete(const std::string& path, const Instead& instead, const std:
   std::string probed = text.substr(0, begin) + kProbe + text.substr(end);
   if (begin > 0 && word_char(probed[begin - 1])) return out;
   std::unique_ptr<Analysis> a = with(path, instead, whole, probed);
-  file = a->file_of(whole);
+  std::optional<uint32_t> file = a->file_of(whole);
   if (!file) return out;
+  out.replaced.file = *file;
   if (before.back(1) != ".") {
     out.items = Completer(*a, before, *file, begin).run();
     return out;

@@ -43,7 +43,7 @@ struct Lexed {
 };
 
 /// Tokens, with what is wrong at this level reported and repaired where it can be.
-Lexed lex(std::string_view text, antlr4::CharStream&, const Offsets&, const Limits&, diag::Emitter&);
+Lexed lex(std::string_view text, antlr4::CharStream&, const Offsets&, const Limits&, diag::Emitter&, std::vector<Word>* words);
 
 /// Keywords that the grammar's rule `ident` takes as names.
 bool is_soft_keyword(size_t token);

@@ -76,17 +76,34 @@ size_t closer_of(size_t type) {
                                        : GameLexer::RBrace;
 }
 
+Word word_of(const Token* token, const Offsets& offsets) {
+  const size_t type = token->getType();
+  Word w{Word::Kind::Sign, offsets.span(token)};
+  if (token->getChannel() == GameLexer::COMMENTS) w.kind = Word::Kind::Comment;
+  else if (type == GameLexer::TextUnclosed) w.kind = Word::Kind::TextUnclosed;
+  else if (type < GameLexer::LBrace) w.kind = is_soft_keyword(type) ? Word::Kind::SoftKeyword : Word::Kind::Keyword;
+  else if (type == GameLexer::LowerName || type == GameLexer::UpperName) w.kind = Word::Kind::Name;
+  else if (type == GameLexer::Int || type == GameLexer::Float || type == GameLexer::BadNumber) w.kind = Word::Kind::Number;
+  else if (type == GameLexer::TextOpen || type == GameLexer::TripleOpen) w.kind = Word::Kind::TextOpen;
+  else if (type == GameLexer::TextClose || type == GameLexer::TripleClose) w.kind = Word::Kind::TextClose;
+  else if (type == GameLexer::TextChunk) w.kind = Word::Kind::Text;
+  else if (type == GameLexer::TextEscape) w.kind = Word::Kind::Escape;
+  else if (type == GameLexer::ForeignComment) w.kind = Word::Kind::Comment;
+  return w;
+}
+
 class Scanner {
  public:
   Scanner(std::string_view text, const Offsets& offsets, const Limits& limits, diag::Emitter& emitter)
       : text_(text), offsets_(offsets), limits_(limits), emitter_(&emitter) {}
 
-  Lexed run(antlr4::CharStream& input) {
+  Lexed run(antlr4::CharStream& input, std::vector<Word>* words) {
     GameLexer lexer(&input);
     lexer.removeErrorListeners();
     TokenList all = lexer.getAllTokens();
     Lexed out;
     for (auto& token : all) {
+      if (words) words->push_back(word_of(token.get(), offsets_));
       if (token->getChannel() == GameLexer::COMMENTS) {
         Span span = offsets_.span(token.get());
         std::string body = token->getText().substr(2);
@@ -567,8 +584,9 @@ class Scanner {
 
 }  // namespace
 
-Lexed lex(std::string_view text, antlr4::CharStream& input, const Offsets& offsets, const Limits& limits, diag::Emitter& emitter) {
-  return Scanner(text, offsets, limits, emitter).run(input);
+Lexed lex(std::string_view text, antlr4::CharStream& input, const Offsets& offsets, const Limits& limits, diag::Emitter& emitter,
+          std::vector<Word>* words) {
+  return Scanner(text, offsets, limits, emitter).run(input, words);
 }
 
 std::vector<Word> words(const Sources& sources, uint32_t file) {
@@ -584,21 +602,7 @@ std::vector<Word> words(const Sources& sources, uint32_t file) {
   antlr4::ANTLRInputStream input{std::string(text)};
   GameLexer lexer(&input);
   lexer.removeErrorListeners();
-  for (const auto& token : lexer.getAllTokens()) {
-    size_t type = token->getType();
-    Word w{Word::Kind::Sign, offsets.span(token.get())};
-    if (token->getChannel() == GameLexer::COMMENTS) w.kind = Word::Kind::Comment;
-    else if (type == GameLexer::TextUnclosed) w.kind = Word::Kind::TextUnclosed;
-    else if (type < GameLexer::LBrace) w.kind = is_soft_keyword(type) ? Word::Kind::SoftKeyword : Word::Kind::Keyword;
-    else if (type == GameLexer::LowerName || type == GameLexer::UpperName) w.kind = Word::Kind::Name;
-    else if (type == GameLexer::Int || type == GameLexer::Float || type == GameLexer::BadNumber) w.kind = Word::Kind::Number;
-    else if (type == GameLexer::TextOpen || type == GameLexer::TripleOpen) w.kind = Word::Kind::TextOpen;
-    else if (type == GameLexer::TextClose || type == GameLexer::TripleClose) w.kind = Word::Kind::TextClose;
-    else if (type == GameLexer::TextChunk) w.kind = Word::Kind::Text;
-    else if (type == GameLexer::TextEscape) w.kind = Word::Kind::Escape;
-    else if (type == GameLexer::ForeignComment) w.kind = Word::Kind::Comment;
-    out.push_back(w);
-  }
+  for (const auto& token : lexer.getAllTokens()) out.push_back(word_of(token.get(), offsets));
   return out;
 }
 

@@ -62,7 +62,7 @@ bool bytes_are_good(std::string_view text, uint32_t file, diag::Emitter& emitter
 
 }  // namespace
 
-ast::File parse(const Sources& sources, uint32_t file, const Limits& limits, diag::Emitter& emitter) {
+ast::File parse(const Sources& sources, uint32_t file, const Limits& limits, diag::Emitter& emitter, std::vector<Word>* words) {
   ast::File nothing;
   std::string_view text = sources[file].text();
   nothing.span = {file, 0, 0};
@@ -77,7 +77,7 @@ ast::File parse(const Sources& sources, uint32_t file, const Limits& limits, dia
 
   Offsets offsets(text, file, mark);
   antlr4::ANTLRInputStream input{std::string(text)};
-  Lexed lexed = lex(text, input, offsets, limits, emitter);
+  Lexed lexed = lex(text, input, offsets, limits, emitter, words);
   if (!lexed.usable) return nothing;
   Sources none;
   diag::Emitter quiet(none);

@@ -19,14 +19,15 @@ struct Limits {
   bool tolerant = false;   // for editors: where brackets or texts do not close, the tree is made of what seems to be meant
 };
 
-/// Parses one file. Always returns a tree; after errors (see emitter.errors()) it holds what could be read.
-ast::File parse(const Sources&, uint32_t file, const Limits&, diag::Emitter&);
-
 /// The words of a file in their order, as far as it can be read, for editors. Blanks lie between them.
 struct Word {
   enum class Kind { Keyword, SoftKeyword, Name, Number, Sign, TextOpen, Text, Escape, TextClose, TextUnclosed, Comment } kind;
   Span span;
 };  // SoftKeyword: a keyword that may be a name as well. Comment: with its slashes. TextUnclosed: the end of the line
+/// Parses one file. Always returns a tree; after errors (see emitter.errors()) it holds what could be read.
+/// `words`, if given, receives what words() gives, as far as the file was looked at.
+ast::File parse(const Sources&, uint32_t file, const Limits&, diag::Emitter&, std::vector<Word>* words = nullptr);
+
 std::vector<Word> words(const Sources&, uint32_t file);
 
 /// What the comments of a file say, in their order, without slashes and blanks around it: what formatting must not lose.

@@ -103,7 +103,12 @@ class Reader {
     const size_t at = files_.size();
     {
       Clock clock(options_.parsing);
-      files_.push_back(parse(out_.sources(), index, options_.limits, out_));
+      std::vector<Word>* words = nullptr;
+      if (options_.words) {
+        options_.words->resize(index + 1);
+        words = &options_.words->back();
+      }
+      files_.push_back(parse(out_.sources(), index, options_.limits, out_, words));
     }
     std::vector<ast::IncludeDecl> includes;
     for (const ast::Decl& d : files_[at].decls)

@@ -22,6 +22,8 @@ struct ReadOptions {
   Limits limits;
   /// What counts instead of the file of this whole path, such as an editor's unsaved text. Nothing: the file.
   std::function<std::optional<std::string>(const std::filesystem::path& whole)> instead;
+  /// Of each file, by its number in the sources; null: not wanted.
+  std::vector<std::vector<Word>>* words = nullptr;
   double* reading = nullptr;  // milliseconds are added
   double* parsing = nullptr;
 };

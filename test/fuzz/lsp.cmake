@@ -1,1 +1,1 @@
-ppc_fuzz(lsp ppc_driver ppc_lsp)
+ppc_fuzz(lsp ppc_lsp)

@@ -1,8 +1,8 @@
 // The language server. The first byte of the input says what the rest is: bytes of the stream as they come; or edits and
 // requests in a document, where it is made sure that the server's text is what the edits make it and that every answer lies in it.
-#include <cstring>
+#include <cstdio>
+#include <cstdlib>
 
-#include "test/fuzz/common.h"
 #include "tools/lsp/frames.h"
 #include "tools/lsp/server.h"
 
@@ -37,6 +37,12 @@ bot p lazy { memory { k: int = 0 } k = k + 1 say "M: {k}" }
 
 const char* const kPieces[] = {"😀", "\n", "\r\n", "\"", "\"\"\"", "{", "}", "(", ")", "[", "]", ".", "m.", "let x = ", "if ", "for y in s {", "ask p for ",
                                "tell ", "format {", "game", "move N by p {", "fn g(b: ", "reveal ", "zz", ": ", "include \"g.game\"\n", "//", "\\u{", "ö"};
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "broken: %s\n", what);
+  std::abort();
+}
 
 struct Bytes {
   const uint8_t* at;
@@ -100,7 +106,7 @@ void edits(Bytes in) {
     say(Object{{"jsonrpc", "2.0"}, {"id", n}, {"method", "textDocument/" + method},
                {"params", Object{{"textDocument", Object{{"uri", uri}}}, {"position", json(begin)}, {"newName", "other"}, {"options", Json::object()},
                                  {"range", Object{{"start", json(begin)}, {"end", json(begin)}}}}}});
-    fuzz::require(sent.size() == 1, "one answer to one request");
+    require(sent.size() == 1, "one answer to one request");
     const Json* error = sent[0].find("error");
     if (error) {
       int64_t code = error->find("code")->as_int();
@@ -114,7 +120,7 @@ void edits(Bytes in) {
     each_position(*sent[0].find("result"), [&](int64_t line, int64_t character) {
       lsp::Position p{static_cast<uint32_t>(line), static_cast<uint32_t>(character)};
       lsp::Position same = now.position(now.offset(p));
-      fuzz::require(same.line == p.line && same.character == p.character, "a place of an answer lies in the text");
+      require(same.line == p.line && same.character == p.character, "a place of an answer lies in the text");
     });
     engine::to_text(sent[0]);
   }
@@ -141,9 +147,11 @@ void stream(Bytes in) {
 void messages(Bytes in) {
   // The bodies alone, cut at zero bytes.
   lsp::Server server([](const Json& m) { engine::to_text(m); });
-  fuzz::Pieces pieces({reinterpret_cast<const char*>(in.at), in.left});
-  while (!pieces.done() && !server.exited()) {
-    server.take(std::string(pieces.next()));
+  std::string_view rest(reinterpret_cast<const char*>(in.at), in.left);
+  while (!rest.empty() && !server.exited()) {
+    size_t end = std::min(rest.find('\0'), rest.size());
+    server.take(std::string(rest.substr(0, end)));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
     while (server.has_work()) server.step();
   }
   server.publish([] { return false; });
