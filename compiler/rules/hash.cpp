@@ -49,6 +49,7 @@ uint64_t hash(const Program& p) {
   m.doc.clear();
   h.text(engine::to_json(m));
   h.word(p.frame_slots);
+  for (uint32_t type : p.frame_types) h.word(type);
   h.text(p.pool);
   h.each(p.entries, [&](uint32_t e) { h.word(e); });
   h.each(p.automata, [&](const formats::Automaton& a) {

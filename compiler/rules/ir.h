@@ -104,6 +104,7 @@ struct Program {
   std::vector<formats::Automaton> automata;
   std::string pool;                     // constants; byte 0..7 unused
   uint32_t frame_slots = 0;             // slots behind the game's own that split-suspensions needs
+  std::vector<uint32_t> frame_types;    // of each of them; an immediate type stands for all
   const Sources* sources = nullptr;     // for lines in debug info; may be null
 };
 

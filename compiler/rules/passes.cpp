@@ -57,6 +57,7 @@ void run(Program& p, const PassOptions& options) {
     print_after(pass.name);
   }
   p.manifest.frame_slots = p.frame_slots;
+  p.manifest.frame_types = p.frame_types;
   char digits[17];
   std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash(p)));
   p.manifest.hash = digits;

@@ -4,7 +4,8 @@
 //   reply: …                 =>   resume1: … = load_frame …; jump reply
 //                                 entry: resume 0: start 1: resume1
 //
-// A register keeps one frame slot for all suspensions; registers that are never live over the same one share a slot.
+// A register keeps one frame slot for all suspensions; registers of one type that are never live over the same one share a slot
+// (all numbers count as one type). So a slot has a type, and the runtime can tell what a state refers to.
 // What has not changed since it was last loaded or stored is not stored again.
 #include "compiler/rules/flow.h"
 #include "compiler/rules/passes.h"
@@ -39,12 +40,17 @@ void split(Program& p, Function& f) {
   }
   for (Reg r = 0; r < f.regs.size(); ++r) {
     if (together[r].empty()) continue;
+    const uint32_t type = f.regs[r].type;
+    const bool immediate = is_immediate(p.manifest.types[type]);
     std::vector<bool> taken(p.frame_slots + f.regs.size() + 1);
+    for (uint32_t s = 0; s < p.frame_types.size(); ++s)
+      taken[s] = immediate ? !is_immediate(p.manifest.types[p.frame_types[s]]) : p.frame_types[s] != type;
     for (Reg other = 0; other < r; ++other)
       if (together[r][other] && slot[other] != kNone) taken[slot[other]] = true;
     uint32_t free = 0;
     while (taken[free]) ++free;
     slot[r] = free;
+    if (free >= p.frame_types.size()) p.frame_types.resize(free + 1, type);
     p.frame_slots = std::max(p.frame_slots, free + 1);
   }
 

@@ -113,7 +113,7 @@ typedef struct ppc_state {
   int64_t reason; /* text */
   int64_t steps; /* fuel used so far */
   uint32_t draws[PPC_MAX_PLAYERS + 1]; /* random numbers drawn: play, then each player's bot */
-  uint32_t reserved2;
+  uint32_t kept; /* bytes that were in use after the block was last compacted */
   int64_t slots[]; /* [0, P): pending message a player; [P, 2P): pending brief; then the game's own slots */
 } ppc_state;
 #define PPC_STATE_MAGIC 0x31435050u

@@ -6,6 +6,7 @@
 #include <limits>
 #include <new>
 
+#include "runtime/abi/compact.h"
 #include "runtime/abi/segment.h"
 #include "runtime/text/utf8.h"
 
@@ -198,6 +199,8 @@ Status Episode::play(Worker& worker) {
 
 Status Episode::step(Worker& worker, std::string_view reply, bool valid) {
   if (state().status != PPC_ASKING) return status();
+  // Twice of what was left last time: so all of it together takes no longer than what has been written.
+  if (state().top > worker.budget().compact_from && state().top / 2 >= state().kept) compact(worker);
   worker.context_.reset_step();
   bind(worker);
   ppc_ctx* ctx = worker.ctx();
@@ -207,6 +210,15 @@ Status Episode::step(Worker& worker, std::string_view reply, bool valid) {
   ctx->reply_player = state().ask_player;
   if (play(worker) == Status::Asking && state().requests > worker.budget().requests) fail(worker, PPC_FAULT_STEPS, 0);
   return status();
+}
+
+void Episode::compact(Worker& worker) {
+  const GameModule& module = *setting_->module;
+  const auto messages = static_cast<uint32_t>(2 * module.manifest().players.size());
+  std::string& out = worker.compacted_;
+  if (rt::compact(block_, {module.types(), module.type_fields()}, module.slot_types(), messages, out))
+    std::memcpy(block_, out.data(), out.size());
+  mutable_state().kept = state().top;
 }
 
 void Episode::abandon(Worker& worker, std::string_view reason) {

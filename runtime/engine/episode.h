@@ -20,6 +20,7 @@ struct Budget {
   int64_t steps = 10'000'000;            // fuel of one step; also of one metric, one bot's reply
   uint32_t state_bytes = 16u << 20;      // the episode's block: room for replies of megabytes, and their copies
   uint32_t scratch_bytes = 64u << 20;    // one step's temporaries
+  uint32_t compact_from = 4096;          // bytes of a block below which it is not compacted
   uint32_t requests = 100'000;           // replies asked for; loops may be bounded by more than anyone will wait for
 };
 
@@ -46,6 +47,7 @@ class Worker {
   Budget budget_;
   rt::Context context_;
   std::vector<uint8_t> reply_;  // seg[PPC_REPLY]
+  std::string compacted_;       // where blocks are compacted
 };
 
 enum class Status { Asking, Done };
@@ -107,6 +109,7 @@ class Episode {
   void bind(Worker&) const;
   bool run(Worker&, uint32_t entry, const int64_t* args, int64_t* result);
   Status play(Worker&);
+  void compact(Worker&);
   void fail(Worker&, uint32_t fault, uint32_t loc);
   static uint8_t* grow(void* host, ppc_ctx*, uint32_t need);
   static void made(void* host, uint32_t kind, uint32_t index, int64_t value);

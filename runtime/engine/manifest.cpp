@@ -192,6 +192,7 @@ Manifest parse_manifest(std::string_view text) {
   r.each("resources", [&](const Reader& f) { m.resources.push_back(read_field(f)); });
   r.each("slots", [&](const Reader& s) { m.slots.push_back({s.text("name"), s.index("type")}); });
   if (r.has("frame_slots")) m.frame_slots = r.index("frame_slots");
+  if (r.has("frame_types")) m.frame_types = r.indices("frame_types");
   r.each("moves", [&](const Reader& v) {
     m.moves.push_back({v.text("name"), v.text_or_empty("form"), v.text_or_empty("grammar"), v.indices("players")});
   });
@@ -258,6 +259,7 @@ std::string to_json(const Manifest& m) {
   j["slots"] = Json::array();
   for (const SlotInfo& s : m.slots) j["slots"].push_back({{"name", s.name}, {"type", s.type}});
   j["frame_slots"] = m.frame_slots;
+  j["frame_types"] = m.frame_types;
   j["moves"] = Json::array();
   for (const MoveInfo& v : m.moves) {
     j["moves"].push_back({{"name", v.name}, {"form", v.form}, {"grammar", v.grammar}, {"players", v.players}});

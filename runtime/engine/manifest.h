@@ -55,6 +55,7 @@ struct Manifest {
   std::vector<PlayerInfo> players;
   std::vector<FieldInfo> experiment, instance, resources;
   std::vector<SlotInfo> slots;     // the game's own, behind the 2 P message slots
+  std::vector<uint32_t> frame_types;  // of the frame's slots, each
   uint32_t frame_slots = 0;        // what play keeps over an ask, behind the game's own: Program::frame_slots; a state has
                                    // slot_count = 2 P + slots.size() + frame_slots
   std::vector<MoveInfo> moves;

@@ -59,6 +59,11 @@ GameModule::GameModule(Manifest manifest) : manifest_(std::move(manifest)), hash
     type_names_.resize(type_fields_.size());
     types_.push_back(type);
   }
+  for (const SlotInfo& s : manifest_.slots) slot_types_.push_back(s.type);
+  for (const uint32_t type : manifest_.frame_types) {
+    if (type >= types_.size()) throw std::runtime_error("the manifest names a type that is not there");
+    slot_types_.push_back(type);
+  }
 }
 
 Manifest manifest_of(const ppc_module& module) {

@@ -19,6 +19,8 @@ class GameModule {
   const ppc_type* types() const { return types_.data(); }
   const uint32_t* type_fields() const { return type_fields_.data(); }
   const char* const* type_names() const { return type_names_.data(); }
+  /// Of the slots behind the messages, the game's and the frame's; shorter where an old module does not say.
+  const std::vector<uint32_t>& slot_types() const { return slot_types_; }
   /// manifest().hash64(), read once.
   uint64_t hash() const { return hash_; }
 
@@ -30,6 +32,7 @@ class GameModule {
   std::vector<ppc_type> types_;
   std::vector<uint32_t> type_fields_;
   std::vector<const char*> type_names_;  // beside type_fields_, of the manifest
+  std::vector<uint32_t> slot_types_;
   uint64_t hash_;
 };
 

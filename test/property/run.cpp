@@ -33,7 +33,20 @@ using engine::Status;
 using engine::Worker;
 
 // Small, so that a game that runs into them does so soon; the same for every engine, so they end it at the same place.
-engine::Budget budget() { return {300'000, 1u << 18, 8u << 20}; }
+// Blocks are compacted as soon as that is of any use.
+engine::Budget budget() {
+  engine::Budget b;
+  b.steps = 300'000;
+  b.state_bytes = 1u << 18;
+  b.scratch_bytes = 8u << 20;
+  b.compact_from = 0;
+  return b;
+}
+engine::Budget never_compacted() {
+  engine::Budget b = budget();
+  b.compact_from = UINT32_MAX;
+  return b;
+}
 
 std::string printed(const engine::Entry& e) {
   std::string s = std::to_string(e.kind) + " who " + std::to_string(e.who) + " round " + std::to_string(e.round) + " at " +
@@ -47,10 +60,12 @@ std::string printed(const engine::Entry& e) {
 struct Side {
   std::string name;
   std::shared_ptr<const Setting> setting;
-  Worker worker{budget()};
+  Worker worker;
   std::unique_ptr<Episode> episode;
   Journal journal;
-  bool records = true;
+  bool records = true, compacts = true;
+
+  explicit Side(const engine::Budget& b = budget()) : worker(b), compacts(b.compact_from == 0) {}
 
   void begin(uint64_t seed) {
     worker.collect_events(records);
@@ -100,6 +115,7 @@ std::string difference(Side& a, Side& b, bool exact) {
   }
   if (x.state().steps != y.state().steps)
     return who + " in the steps used: " + std::to_string(x.state().steps) + ", " + std::to_string(y.state().steps);
+  if (!a.compacts || !b.compacts) return "";  // the same, laid out differently
   std::string_view p = x.bytes(), q = y.bytes();
   if (p.size() != q.size()) return who + " in the size of the state: " + std::to_string(p.size()) + ", " + std::to_string(q.size());
   for (size_t i = 0; i < p.size(); ++i)
@@ -152,6 +168,10 @@ class Match {
     quiet_->name = sides_.back()->name + " without records";
     quiet_->setting = sides_.back()->setting;
     quiet_->records = false;
+    loose_ = std::make_unique<Side>(never_compacted());
+    loose_->name = sides_[0]->name + " without compaction";
+    loose_->setting = sides_[0]->setting;
+    loose_->records = false;
     for (uint64_t episode = 0; episode < 3 && result.text.empty(); ++episode) result.text = one(episode, result);
     if (result.text.empty()) result.text = generators();
     return result;
@@ -163,12 +183,15 @@ class Match {
     uint64_t seed = r.next();
     for (auto& s : sides_) s->begin(seed);
     quiet_->begin(seed);
+    loose_->begin(seed);
     const uint32_t fork_at = r.below(6);
     std::unique_ptr<Side> fork;  // of the first side at fork_at, played on by itself
     std::string problem;
     auto everyone = [&](const std::string& when) {
       for (size_t i = 1; i < sides_.size() && problem.empty(); ++i) problem = difference(*sides_[0], *sides_[i], true);
       if (problem.empty()) problem = difference(*sides_[0], *quiet_, false);
+      // Without compaction the memory may be full earlier.
+      if (problem.empty() && loose_->episode->state().fault != PPC_FAULT_MEMORY) problem = difference(*sides_[0], *loose_, false);
       if (problem.empty() && fork) problem = difference(*sides_[0], *fork, false);
       if (!problem.empty()) problem = "episode " + std::to_string(number) + ", " + when + ": " + problem;
       return problem.empty();
@@ -208,6 +231,7 @@ class Match {
         };
         for (size_t i = 1; i < sides_.size(); ++i) check(*sides_[i]);
         check(*quiet_);
+        if (loose_->episode->state().fault != PPC_FAULT_MEMORY) check(*loose_);
         if (fork) check(*fork);
         if (!problem.empty()) return "episode " + std::to_string(number) + ", " + when + ": " + problem;
         if (!said) {  // a fault in a bot ends the episode
@@ -224,6 +248,7 @@ class Match {
       }
       for (auto& s : sides_) s->step(reply);
       quiet_->step(reply);
+      loose_->step(reply);
       if (fork) fork->step(reply);
       ++result.steps;
       if (!everyone(when + " (reply `" + reply + "`)")) return problem;
@@ -261,7 +286,7 @@ class Match {
   const RandomGame& game_;
   const Options& options_;
   std::vector<std::unique_ptr<Side>> sides_;
-  std::unique_ptr<Side> quiet_;
+  std::unique_ptr<Side> quiet_, loose_;
 };
 
 }  // namespace

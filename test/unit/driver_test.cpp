@@ -4,8 +4,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+
+#include "runtime/engine/episode.h"
+#include "runtime/engine/instances.h"
 
 namespace ppc::driver {
 namespace {
@@ -197,6 +201,77 @@ TEST_F(Driver, CacheSeesEveryChange) {
   write("game/game.game", "game small\nplayer p\n");
   EXPECT_EQ(load(path).first, 0u) << "errors are never kept";
   EXPECT_EQ(load(path).first, 0u);
+}
+
+// Ten thousand rounds of a game that needs to know only the one before: neither the work of a move nor the state grows, and what the
+// state holds stays what it is when the rest is swept away.
+TEST_F(Driver, NothingGrowsWithTheRounds) {
+  const std::string path = write("game/long.game", R"(game long
+record Pair { first: text  second: [text] }
+state {
+  last  : text = ""
+  pair  : Pair = Pair { first = ""  second = [] }
+  kinds : map<text, [text]> = {}
+  names : set<text> = {}
+  maybe : text? = none
+}
+player p
+player q
+move Say by p, q { format "SAY:" {word: text} else abort "no word" }
+play {
+  brief p "Say something."
+  tell q "This waits for the last round."
+  var before = ["nothing", "at all"]
+  round r in 1..10000 {
+    let said = ask p for Say
+    let word = said.word.trimmed.lower
+    tell p "Before {word} you said {before[0]}, {last}, {pair.first}, {pair.second}, {kinds}, {names}, {maybe.or("-")}."
+    last       = word + "!"
+    pair       = Pair { first = word + "?"  second = [word, before[0]] }
+    kinds["x"] = [word, last]
+    names      = {word, "always"}
+    maybe      = word
+    before     = [word + "."]
+  }
+  tell q "It is over."
+  ask q for Say
+  win score if maybe.or("") in names then 100 else 0
+}
+)");
+  for (const char* engine : {"interp", "jit"}) {
+    LoadOptions options;
+    options.engine = engine;
+    options.cache_dir = std::string();
+    auto setting = std::make_shared<engine::Setting>();
+    setting->module = load_game(path, options, emitter);
+    ASSERT_TRUE(setting->module) << all(emitter);
+    const auto set = engine::read_instances(
+        *setting->module, engine::parse_json(R"({"experiments": [{"name": "x", "game_instances": [{}]}]})", "x"), "x");
+    setting->experiment = set.experiments[0].segment;
+    setting->instance = set.experiments[0].instances[0].segment;
+    setting->resources = engine::load_resources(*setting->module, folder, "", false);
+    engine::Worker worker;
+    engine::Episode episode(setting, 1);
+    episode.start(worker);
+    std::vector<int64_t> work;
+    size_t largest = 0;
+    for (int round = 1; round <= 10000; ++round) {
+      const int64_t before = episode.state().steps;
+      ASSERT_EQ(episode.step(worker, "SAY: word " + std::to_string(round % 10)), engine::Status::Asking) << episode.reason();
+      work.push_back(episode.state().steps - before);
+      largest = std::max(largest, episode.bytes().size());
+      if (round == 9998) {
+        EXPECT_EQ(episode.message(worker),
+                  "Before word 8 you said word 7., word 7!, word 7?, [word 7, word 6.], {x: [word 7, word 7!]}, {word 7, always}, word 7.");
+      }
+    }
+    EXPECT_EQ(work[19], work[9989]) << engine;
+    EXPECT_EQ(*std::max_element(work.begin() + 10, work.begin() + 9990), *std::max_element(work.begin() + 10, work.begin() + 30)) << engine;
+    EXPECT_LT(largest, 8192u) << engine;
+    EXPECT_EQ(episode.message(worker), "This waits for the last round.\nIt is over.");
+    episode.step(worker, "SAY: goodbye");
+    EXPECT_EQ(episode.state().score, 100) << episode.reason();
+  }
 }
 
 }  // namespace
