@@ -25,10 +25,11 @@ class Walker {
       if (w.kind != syntax::Word::Kind::Sign || w.span.end != w.span.begin + 1) continue;
       char c = text[w.span.begin];
       if (c == '{') {
+        const size_t around = open.empty() ? SIZE_MAX : open.back();
         open.push_back(braces_.size());
-        braces_.push_back({w.span.begin, size});
+        braces_.push_back({w.span.begin, size, around});
       } else if (c == '}' && !open.empty()) {
-        braces_[open.back()].second = w.span.begin;
+        braces_[open.back()].close = w.span.begin;
         open.pop_back();
       }
     }
@@ -100,10 +101,11 @@ class Walker {
  private:
   /// To the end of the block that holds a place.
   Span rest_of_block(Span from) const {
-    uint32_t begin = 0, end = size_;
-    for (auto [open, close] : braces_)
-      if (open < from.begin && from.begin <= close && open >= begin) begin = open, end = close;
-    return {from.file, from.end, end};
+    // The last one that opens in front of it, or one around that.
+    auto behind = std::lower_bound(braces_.begin(), braces_.end(), from.begin, [](const Braces& b, uint32_t place) { return b.open < place; });
+    size_t at = behind == braces_.begin() ? SIZE_MAX : static_cast<size_t>(behind - braces_.begin() - 1);
+    while (at != SIZE_MAX && braces_[at].close < from.begin) at = braces_[at].around;
+    return {from.file, from.end, at == SIZE_MAX ? size_ : braces_[at].close};
   }
   void local(const ast::Ident& name, const ast::Stmt& s, Span range) {
     if (name.name.empty()) return;
@@ -227,7 +229,11 @@ class Walker {
   uint32_t size_;
   std::map<std::pair<uint32_t, uint32_t>, Origin>& origins_;
   std::vector<Visible>& visible_;
-  std::vector<std::pair<uint32_t, uint32_t>> braces_;
+  struct Braces {
+    uint32_t open, close;
+    size_t around;
+  };
+  std::vector<Braces> braces_;  // by where they open
   Origin origin_;
 };
 

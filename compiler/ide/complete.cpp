@@ -424,7 +424,9 @@ class Completer {
     std::vector<const Visible*> local;
     for (const Visible& v : a_.visible())
       if (v.name.file == file_ && v.range.begin <= offset_ && offset_ <= v.range.end) local.push_back(&v);
-    std::stable_sort(local.begin(), local.end(), [](auto* x, auto* y) { return x->range.begin > y->range.begin; });
+    std::sort(local.begin(), local.end(), [](auto* x, auto* y) {
+      return std::pair(x->range.begin, y->name.begin) > std::pair(y->range.begin, x->name.begin);
+    });
     for (const Visible* v : local) {
       const sema::Declared* d = a_.declared_at(v->name);
       if (d) declared(d->kind == K::Memory || d->kind == K::Resource ? C::Field : C::Variable, *d);

@@ -82,15 +82,19 @@ std::variant<std::vector<Edit>, Refusal> rename(const Analysis& a, const std::st
     }
     return instead ? instead(whole) : std::nullopt;
   });
+  // Every edit makes a text longer by the same; they are in the order of their places.
+  const int64_t longer = static_cast<int64_t>(name.size()) - static_cast<int64_t>(d.name.size());
   auto before_edits = [&](uint32_t f, uint32_t place) {
     auto at = by_file.find(f);
     if (at == by_file.end()) return place;
-    int64_t shift = 0;
-    for (const Edit& e : at->second) {
-      if (static_cast<int64_t>(e.span.begin) + shift >= static_cast<int64_t>(place)) break;
-      shift += static_cast<int64_t>(e.text.size()) - (e.span.end - e.span.begin);
+    const std::vector<Edit>& list = at->second;
+    size_t low = 0, high = list.size();  // how many lie in front of the place
+    while (low < high) {
+      const size_t middle = (low + high) / 2;
+      if (static_cast<int64_t>(list[middle].span.begin) + longer * static_cast<int64_t>(middle) < static_cast<int64_t>(place)) low = middle + 1;
+      else high = middle;
     }
-    return static_cast<uint32_t>(place - shift);
+    return static_cast<uint32_t>(place - longer * static_cast<int64_t>(low));
   };
   auto meanings = [](const Analysis& of, auto&& place) {
     Meanings m;

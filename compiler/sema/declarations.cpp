@@ -98,12 +98,12 @@ void Checker::finish_names() {
   auto place = [](Span s) { return std::tuple(s.file, s.begin, s.end); };
   auto& uses = names_->uses;
   // What is read and changed at one place counts as changed.
-  std::stable_sort(uses.begin(), uses.end(), [&](const Use& a, const Use& b) {
-    return std::tuple(place(a.span), !a.changes) < std::tuple(place(b.span), !b.changes);
+  std::sort(uses.begin(), uses.end(), [&](const Use& a, const Use& b) {
+    return std::tuple(place(a.span), !a.changes, place(a.declared)) < std::tuple(place(b.span), !b.changes, place(b.declared));
   });
   uses.erase(std::unique(uses.begin(), uses.end(), [](const Use& a, const Use& b) { return a.span == b.span; }), uses.end());
   auto& own = names_->own;
-  std::stable_sort(own.begin(), own.end(), [&](const OwnUse& a, const OwnUse& b) { return place(a.span) < place(b.span); });
+  std::sort(own.begin(), own.end(), [&](const OwnUse& a, const OwnUse& b) { return std::pair(place(a.span), a.row) < std::pair(place(b.span), b.row); });
   own.erase(std::unique(own.begin(), own.end(), [](const OwnUse& a, const OwnUse& b) { return a.span == b.span; }), own.end());
   // The types of what is declared before they are known.
   for (Declared& d : names_->declared) {

@@ -123,6 +123,7 @@ void Server::error(const Json& id, int code, const std::string& message) {
 void Server::step() {
   Json message = std::move(queue_.front());
   queue_.pop_front();
+  lines_.clear();
   handle(message);
 }
 
@@ -293,7 +294,11 @@ std::string Server::uri(const fs::path& path) const {
   return open != documents_.end() ? open->second.uri : uri_of(path);
 }
 
-Lines Server::lines_of(const ide::Analysis& a, uint32_t file) const { return {a.sources()[file].text(), encoding_}; }
+const Lines& Server::lines_of(const ide::Analysis& a, uint32_t file) const {
+  auto known = lines_.find({&a, file});
+  if (known == lines_.end()) known = lines_.emplace(std::pair(&a, file), Lines(a.sources()[file].text(), encoding_)).first;
+  return known->second;
+}
 
 Json Server::position(const Lines& lines, uint32_t offset) const {
   Position p = lines.position(offset);
@@ -301,7 +306,7 @@ Json Server::position(const Lines& lines, uint32_t offset) const {
 }
 
 Json Server::range(const ide::Analysis& a, Span span) const {
-  Lines lines = lines_of(a, span.file);
+  const Lines& lines = lines_of(a, span.file);
   return Object{{"start", position(lines, span.begin)}, {"end", position(lines, span.end)}};
 }
 
@@ -350,6 +355,7 @@ Json Server::diagnostic(const ide::Analysis& a, const diag::Report& r) const {
 
 void Server::publish(const std::function<bool()>& interrupted) {
   if (changed_.empty()) return;
+  lines_.clear();
   // What is wrong with the games of all open documents, by file; a shared part has what is wrong with it in any of them.
   std::map<fs::path, List> now;
   std::set<fs::path> roots;
@@ -396,7 +402,7 @@ void Server::publish(const std::function<bool()>& interrupted) {
 Json Server::code_actions(const Json& params) {
   Place place = file_of(params);
   const Json& asked = need(params, "range");
-  Lines lines = lines_of(*place.analysis, place.file);
+  const Lines& lines = lines_of(*place.analysis, place.file);
   uint32_t begin = lines.offset(position_of(need(asked, "start"))), end = lines.offset(position_of(need(asked, "end")));
   if (const Json* only = at(params, {"context", "only"}); only && only->is_list()) {
     bool wanted = false;
@@ -541,11 +547,15 @@ Json Server::symbols(const Json& params) {
 
 Json Server::semantic_tokens(const Json& params) {
   Place place = file_of(params);
-  Lines lines = lines_of(*place.analysis, place.file);
+  const Lines& lines = lines_of(*place.analysis, place.file);
   List data;
   Position last;
+  uint32_t last_begin = 0;
   for (const ide::Token& t : ide::tokens(*place.analysis, place.file)) {
-    Position p = lines.position(t.span.begin);
+    // From token to token: a line may be the whole file.
+    Position p{lines.line(t.span.begin), 0};
+    p.character = p.line == last.line ? last.character + lines.units(last_begin, t.span.begin) : lines.position(t.span.begin).character;
+    last_begin = t.span.begin;
     data.emplace_back(int64_t{p.line} - last.line);
     data.emplace_back(int64_t{p.line == last.line ? p.character - last.character : p.character});
     data.emplace_back(int64_t{lines.units(t.span.begin, t.span.end)});

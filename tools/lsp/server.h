@@ -72,7 +72,7 @@ class Server {
   Place file_of(const Json& params);
   Place place_of(const Json& params);
   uint32_t file_in(const ide::Analysis&, const std::filesystem::path&) const;
-  Lines lines_of(const ide::Analysis&, uint32_t file) const;
+  const Lines& lines_of(const ide::Analysis&, uint32_t file) const;
   std::string uri(const std::filesystem::path&) const;
   Json position(const Lines&, uint32_t offset) const;
   Json range(const ide::Analysis&, Span) const;
@@ -94,6 +94,7 @@ class Server {
   bool markdown_ = true, nested_symbols_ = true, watches_ = false;
   bool initialized_ = false, shut_down_ = false, exited_ = false;
   int64_t next_id_ = 1;
+  mutable std::map<std::pair<const ide::Analysis*, uint32_t>, Lines> lines_;  // while one message is handled
 };
 
 /// Reads and answers until `exit` or the end of the input; returns the exit code.

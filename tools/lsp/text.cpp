@@ -56,8 +56,12 @@ Lines::Lines(std::string_view text, Encoding encoding) : text_(text), encoding_(
 
 Position Lines::position(uint32_t offset) const {
   offset = std::min<uint32_t>(offset, static_cast<uint32_t>(text_.size()));
-  auto line = static_cast<uint32_t>(std::upper_bound(starts_.begin(), starts_.end(), offset) - starts_.begin() - 1);
-  return {line, units(starts_[line], offset)};
+  const uint32_t at = line(offset);
+  return {at, units(starts_[at], offset)};
+}
+
+uint32_t Lines::line(uint32_t offset) const {
+  return static_cast<uint32_t>(std::upper_bound(starts_.begin(), starts_.end(), offset) - starts_.begin() - 1);
 }
 
 uint32_t Lines::units(uint32_t begin, uint32_t end) const {

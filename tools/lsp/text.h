@@ -17,6 +17,7 @@ class Lines {
  public:
   Lines(std::string_view text, Encoding encoding);
   Position position(uint32_t offset) const;
+  uint32_t line(uint32_t offset) const;
   /// Never outside of the text or inside a code point: what is beyond a line's end is its end.
   uint32_t offset(Position) const;
   /// How many units of the encoding the bytes from begin to end are.

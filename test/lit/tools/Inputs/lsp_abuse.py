@@ -109,6 +109,13 @@ def run(ppc, games):
     print("NUL", [d["code"] for d in client.change(uri, "game g\0")])
     print("LARGE", [d["code"] for d in client.change(uri, "// " + "x" * (2 << 20))])
     print("DEEP", [d["code"] for d in client.change(uri, "game g\nplay { let x = " + "(" * 5000 + "1" + ")" * 5000 + " }")])
+    # Large ones, in one line and in many.
+    for name, body in (("ONE LINE", " ".join(f"let x{n} = {n}" for n in range(6000))),
+                       ("MANY LINES", "\n".join(f"if {n} == 1 {{ let x{n} = {n} }}" for n in range(6000)))):
+        client.change(uri, "game g\nplayer p\nplay {\n" + body + "\n")
+        where = {"textDocument": {"uri": uri}, "position": {"line": 3, "character": 1}}
+        print(name, [len(client.request("textDocument/" + m, {**where, "context": {}, "newName": "other"})) > 0
+                     for m in ("semanticTokens/full", "documentSymbol", "completion", "hover")])
     print("CYCLE", [d["code"] for d in client.change(uri, 'game g\ninclude "hellogame.game"\ninclude "../../../etc/passwd"\ninclude "none.game"\n')])
 
     # What is typed faster than it is read is looked at once; a request that is taken back is not answered otherwise.
