@@ -48,7 +48,7 @@ class Counter {
   void run() {
     for (const Move& m : game_.moves) {
       Env env(m.body.locals.size());
-      attempts_.push_back(plus(1, retries(m.body.statements, env)));
+      attempts_.push_back(plus(1, retries(m.body.statements, env, m.body)));
     }
     Env env(game_.play.locals.size());
     Cost c = cost(game_.play.statements, env);
@@ -237,10 +237,9 @@ class Counter {
 
   // ---- moves ----------------------------------------------------------------------------------------------------
 
-  int64_t retries(const Statements& list, Env& env) {
+  int64_t retries(const Statements& list, Env& env, const Body& body) {
     int64_t n = 0;
     for (const Statement& s : list) {
-      const Body& body = game_.moves[attempts_.size()].body;
       if (s.op == S::Let) let(s, body, env);
       if (s.op == S::For) names(*s.walk, env);
       if (s.op == S::Retry) {
@@ -251,7 +250,13 @@ class Counter {
         }
         n = plus(n, std::max<int64_t>(0, times.high == kMax ? 0 : times.high));
       }
-      n = plus(n, plus(retries(s.body, env), retries(s.otherwise, env)));
+      if (s.op == S::Step) {
+        const Step& step = game_.steps[s.step];
+        Env inner(step.body.locals.size());
+        for (size_t i = 0; i < s.args.size(); ++i) inner[i] = info(*s.args[i], env);
+        n = plus(n, retries(step.body.statements, inner, step.body));
+      }
+      n = plus(n, plus(retries(s.body, env, body), retries(s.otherwise, env, body)));
     }
     return n;
   }

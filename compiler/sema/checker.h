@@ -272,7 +272,12 @@ class Checker {
   void rule(const ast::Stmt&, const ast::Check&, Statements&);
   void gives(const ast::Stmt&, const ast::Gives&, Statements&);
   void consequence(const ast::Consequence&, Span, const char* what, Statements&);
-  uint32_t add_rule(const char* kind, Span);
+  uint32_t add_rule(uint32_t move, const std::string& kind, Span);
+  /// Every move gets rules of its own of the steps that it calls: the record names a rule by its move.
+  void place_rules();
+  void place_rules(Statements&, std::optional<uint32_t> move, bool consequence);
+  bool holds_rules(uint32_t step);
+  uint32_t step_for(uint32_t step, uint32_t move);
 
   const std::vector<ast::File>& files_;
   diag::Emitter& out_;
@@ -314,6 +319,8 @@ class Checker {
   struct MoveField { std::string name; TypeId type; std::optional<LocalId> local; Span span; };
   std::vector<MoveField> move_fields_;
   std::vector<LocalId> move_captures_;
+  std::map<uint32_t, bool> rule_steps_;                                 // whether they hold rules
+  std::map<std::pair<uint32_t, uint32_t>, uint32_t> steps_of_moves_;  // step, move -> that step with the move's rules
   std::vector<const std::vector<ast::FormatItem>*> move_formats_;
 };
 

@@ -86,6 +86,8 @@ bool Checker::check_all(size_t before) {
   if (out_.errors() != before || before) return false;
   warn_unused();
   if (!check_recursion(*game_, out_)) return false;
+  place_rules();
+  if (out_.errors() != before) return false;
   check_generator_calls(*game_, out_);
   check_paths(*game_, facts_, out_);
   if (out_.errors() != before) return false;

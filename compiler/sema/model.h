@@ -221,6 +221,7 @@ struct Move {
 /// The value of one `ask`: where the play's body keeps each field of it (locals of the play's body), in the order of Move::fields.
 struct AskResult { uint32_t move = 0; std::vector<LocalId> locals; };
 
+constexpr uint32_t kNoRule = UINT32_MAX;  // of a rule in a step as it is written; moves call copies whose rules are their own
 struct Rule { uint32_t move = 0; std::string kind, text; Span span; };  // kind: format, expect, forbid
 struct Bot { uint32_t player = 0; std::string name, doc; Body body; Span span; };  // memory lies in slots; ends in Say
 struct Metric { std::string name; Body body; bool at = false; Body source; Span span; TypeId family = UINT32_MAX, tells = UINT32_MAX; };  // body: Return value (float, the family's map, or what `tells` is the type of); `at`: parameter 0 is t, source returns [int]

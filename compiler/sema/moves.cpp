@@ -146,9 +146,9 @@ void Checker::check_move(uint32_t index) {
   move_states_[index] = MoveState::Done;
 }
 
-uint32_t Checker::add_rule(const char* kind, Span span) {
+uint32_t Checker::add_rule(uint32_t move, const std::string& kind, Span span) {
   Rule r;
-  r.move = ctx_->move;
+  r.move = move;
   r.kind = kind;
   r.text = source_text(out_.sources(), span);
   r.span = span;
@@ -206,7 +206,7 @@ void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) 
   compiled.form = formats::form(x.items);
   move_formats_.push_back(&x.items);
   Statement m = make(S::Format, s.span);
-  m.rule = add_rule("format", span);
+  m.rule = add_rule(ctx_->move, "format", span);
   Build b = build(s.span);
   m.value = ctx_->said ? b.local(*ctx_->said) : b.op(Op::Reply, t.text_);
   consequence(x.otherwise, span, "format", m.otherwise);
@@ -302,13 +302,19 @@ void Checker::rule(const ast::Stmt& s, const ast::Check& x, Statements& out) {
     out.push_back(std::move(m));
     return;
   }
-  if (!allowed(s, what, {Where::Move})) return;
+  if (!allowed(s, what, {Where::Move, Where::Step})) return;
   if (ctx_->consequence) {
     out_.emit(kStatementPlace, s.span, {what, "a consequence"});
     return;
   }
   Statement m = make(S::Check, s.span);
-  m.rule = add_rule(what, x.condition->span);
+  if (ctx_->where == Where::Move) {
+    m.rule = add_rule(ctx_->move, what, x.condition->span);
+  } else {
+    // The rules of a step belong to the moves that call it: `place_rules` gives each its own.
+    m.rule = kNoRule;
+    m.text = what;
+  }
   m.value = condition(*x.condition);
   if (!bad(*m.value)) {
     if (m.value->op == Op::Bool) out_.emit(kConstantCondition, x.condition->span, {m.value->int_value ? "true" : "false"});
@@ -341,6 +347,58 @@ void Checker::gives(const ast::Stmt& s, const ast::Gives& x, Statements& out) {
     give(*x.value);
   }
   out.push_back(std::move(m));
+}
+
+bool Checker::holds_rules(uint32_t step) {
+  auto [at, fresh] = rule_steps_.try_emplace(step, false);
+  if (!fresh) return at->second;
+  bool holds = false;
+  each_statement(game_->steps[step].body.statements, [&](const Statement& s) {
+    holds = holds || s.op == S::Check || (s.op == S::Step && holds_rules(s.step));
+  });
+  return rule_steps_[step] = holds;
+}
+
+uint32_t Checker::step_for(uint32_t step, uint32_t move) {
+  auto [at, fresh] = steps_of_moves_.try_emplace({step, move}, 0);
+  if (!fresh) return at->second;
+  at->second = static_cast<uint32_t>(game_->steps.size());
+  const uint32_t index = at->second;
+  const Step& from = game_->steps[step];
+  Step copy;
+  copy.name = from.name;
+  copy.params = from.params;
+  copy.span = from.span;
+  copy.body.locals = from.body.locals;
+  copy.body.statements = clone(from.body.statements, facts_.reveals);
+  game_->steps.push_back(std::move(copy));
+  rule_steps_[index] = true;
+  Statements own = std::move(game_->steps[index].body.statements);
+  place_rules(own, move, false);
+  game_->steps[index].body.statements = std::move(own);
+  return index;
+}
+
+void Checker::place_rules(Statements& list, std::optional<uint32_t> move, bool consequence) {
+  for (Statement& s : list) {
+    if (s.op == S::Step && holds_rules(s.step)) {
+      if (move && !consequence) {
+        s.step = step_for(s.step, *move);
+      } else {
+        const Step& called = game_->steps[s.step];
+        out_.emit(kStatementPlace, s.span, {called.name, move ? "a consequence" : "play"})
+            .label(called.span, "this step holds rules: it is a piece of moves");
+      }
+    }
+    if (move && s.op == S::Check && s.rule == kNoRule) s.rule = add_rule(*move, s.text, s.value->span);
+    place_rules(s.body, move, consequence);
+    place_rules(s.otherwise, move, consequence || s.op == S::Check || s.op == S::Format);
+  }
+}
+
+void Checker::place_rules() {
+  for (uint32_t i = 0; i < game_->moves.size(); ++i) place_rules(game_->moves[i].body.statements, i, false);
+  place_rules(game_->play.statements, std::nullopt, false);
 }
 
 }  // namespace ppc::sema

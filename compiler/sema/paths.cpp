@@ -142,19 +142,26 @@ class Paths {
     StepFacts result;
     result.done = true;
     result.size = 1;
-    each_statement(game_.steps[i].body.statements, [&](const Statement& s) {
-      if (s.op == S::Finish) result.may_end = true;
-      if (s.op == S::Ask) result.asks = true;
-      if (s.op == S::Step) {
-        const StepFacts& inner = step(s.step);
-        result.may_end |= inner.may_end;
-        result.asks |= inner.asks;
-      }
-    });
+    done_by(game_.steps[i].body.statements, result, false);
     result.ends = ends(game_.steps[i].body.statements);
     result.size = size(game_.steps[i].body.statements);
     steps_[i] = result;
     return steps_[i];
+  }
+
+  // A step that ends the game as the consequence of a rule of its own does so for the rule.
+  void done_by(const Statements& list, StepFacts& result, bool consequence) {
+    for (const Statement& s : list) {
+      if (s.op == S::Finish && !consequence) result.may_end = true;
+      if (s.op == S::Ask) result.asks = true;
+      if (s.op == S::Step) {
+        const StepFacts inner = step(s.step);
+        result.may_end |= inner.may_end && !consequence;
+        result.asks |= inner.asks;
+      }
+      done_by(s.body, result, consequence);
+      done_by(s.otherwise, result, consequence || s.op == S::Check);
+    }
   }
 
   bool ends(const Statement& s) {

@@ -246,7 +246,7 @@ class Printer {
         break;
       }
       case S::Step: out_ << "step " << g_.steps[s.step].name << list(s.args); break;
-      case S::Check: out_ << "check rule " << s.rule << " " << value(*s.value); break;
+      case S::Check: out_ << "check rule " << (s.rule == kNoRule ? "-" : std::to_string(s.rule)) << " " << value(*s.value); break;
       case S::Format: out_ << "format " << s.format << " rule " << s.rule << " of " << value(*s.value); break;
       case S::Gives:
         out_ << "gives";

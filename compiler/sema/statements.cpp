@@ -218,8 +218,9 @@ void Checker::statement(const ast::Stmt& s, Statements& out) {
   if (auto* x = as<ast::Outcome>(s)) return outcome(s, *x, out);
   if (as<ast::Pass>(s) || as<ast::Retry>(s)) {
     auto* x = as<ast::Retry>(s);
-    if (ctx_->where != W::Move || !ctx_->consequence) {
-      out_.emit(kStatementPlace, s.span, {x ? "retry" : "pass", ctx_->where == W::Move ? "a move, outside a consequence" : where_text(ctx_->where)})
+    const bool ruled = ctx_->where == W::Move || ctx_->where == W::Step;
+    if (!ruled || !ctx_->consequence) {
+      out_.emit(kStatementPlace, s.span, {x ? "retry" : "pass", where_text(ctx_->where) + std::string(ruled ? ", outside a consequence" : "")})
           .hint("it stands behind the `else` of a format or a rule");
       return;
     }
@@ -331,7 +332,7 @@ ValuePtr Checker::unless_none(const ast::Stmt& s, const ast::Let& x, TypeId want
   bool rule = ctx_->where == Where::Move && !ctx_->consequence;
   Statement e = make(rule ? S::Check : S::If, s.span);
   if (rule) {
-    e.rule = add_rule("expect", at);
+    e.rule = add_rule(ctx_->move, "expect", at);
     e.value = b.negate(std::move(none));
     consequence(x.otherwise, {s.span.file, s.span.begin, at.end}, "rule", e.otherwise);
   } else {

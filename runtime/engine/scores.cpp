@@ -1,7 +1,10 @@
 #include "runtime/engine/scores.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <set>
 
 #include "runtime/abi/segment.h"
 
@@ -20,6 +23,43 @@ void put(Scores::List& to, const std::string& name, Json value) {
   to.emplace_back(name, std::move(value));
 }
 void put(Scores::List& to, const std::string& name, double value) { put(to, name, score_number(value)); }
+
+constexpr const char* kRequests = "Request Count";
+constexpr const char* kParsed = "Parsed Request Count";
+constexpr const char* kViolated = "Violated Request Count";
+
+const Json* find(const Scores::List& in, const std::string& name) {
+  for (const auto& [there, v] : in)
+    if (there == name) return &v;
+  return nullptr;
+}
+double number(const Json* v) { return v && v->is_number() ? v->as_float() : kNan; }
+
+/// What a game does not say itself of its requests follows from what it says: they are those that were parsed and those that
+/// were not, and an episode has those of its turns.
+void count_requests(Scores& scores, const std::set<std::string>& own) {
+  bool in_turns = false;
+  std::map<std::string, double> sums;
+  for (auto& [t, values] : scores.turns) {
+    const Json* parsed = find(values, kParsed);
+    const Json* violated = find(values, kViolated);
+    if (!parsed && !violated) continue;
+    in_turns = true;
+    const auto first = std::find_if(values.begin(), values.end(), [](const auto& v) { return v.first == kParsed || v.first == kViolated; });
+    double both = 0;
+    for (const auto& [name, value] : {std::pair{kParsed, parsed}, {kViolated, violated}}) {
+      if (!value) continue;
+      sums[name] += number(value);
+      both += number(value);
+    }
+    if (!find(values, kRequests)) values.insert(first, {kRequests, score_number(both)});
+  }
+  if (in_turns)
+    for (const auto& [name, sum] : sums)
+      if (!own.contains(name)) put(scores.episode, name, sum);
+  if (!own.contains(kRequests) && (in_turns || own.contains(kParsed) || own.contains(kViolated)))
+    put(scores.episode, kRequests, scores.get(kParsed) + scores.get(kViolated));
+}
 
 }  // namespace
 
@@ -64,7 +104,7 @@ Scores score(Worker& worker, const Episode& episode) {
   put(out.episode, "Parsed Request Count", s.parsed);
   put(out.episode, "Violated Request Count", s.violated);
   put(out.episode, "Request Success Ratio", kNan);
-  bool own_ratio = false;
+  std::set<std::string> own;  // the names of the game's own episode scores
   std::string fault;
   for (const MetricInfo& metric : m.metrics) {
     auto note = [&](const std::string& at) {
@@ -72,6 +112,10 @@ Scores score(Worker& worker, const Episode& episode) {
     };
     // One number, or what the metric tells, under the metric's name, or a family's numbers under theirs; a fault in a family leaves no names.
     auto take = [&](Scores::List& to, std::optional<int64_t> v) {
+      auto put = [&](Scores::List& list, const std::string& name, auto value) {
+        if (&list == &out.episode) own.insert(name);
+        engine::put(list, name, value);
+      };
       if (metric.tells) return put(to, metric.name, v ? encode(module, worker.ctx(), *metric.tells, *v) : Json(kNan));
       if (!metric.family) return put(to, metric.name, v ? rt::float_of(*v) : kNan);
       const bool ints = m.types[m.types[*metric.family].args[1]].kind == "int";
@@ -84,7 +128,6 @@ Scores score(Worker& worker, const Episode& episode) {
       const auto v = episode.evaluate(worker, metric.entry, nullptr, &fault);
       if (!v) note("");
       take(out.episode, v);
-      own_ratio = own_ratio || metric.name == "Request Success Ratio";
       continue;
     }
     const auto list = episode.evaluate(worker, metric.entry, nullptr, &fault);
@@ -100,7 +143,8 @@ Scores score(Worker& worker, const Episode& episode) {
       take(out.turns[t], v);
     }
   }
-  if (!own_ratio) {
+  count_requests(out, own);
+  if (!own.contains("Request Success Ratio")) {
     const double requests = out.get("Request Count");
     put(out.episode, "Request Success Ratio", requests == 0 ? 0 : out.get("Parsed Request Count") / requests);
   }

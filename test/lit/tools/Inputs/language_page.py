@@ -22,6 +22,23 @@ step attempt(r: int) {
   ask guesser for Guess
 }
 """,
+    "Steps": """game demo
+player a
+player b
+play {
+  ask a for Question
+  ask b for Answer
+  win
+}
+""",
+    "Counts of requests": """game demo
+player guesser
+move Guess by guesser { format {guess: word}  else abort "no word" }
+play {
+  round r in 1..3 { ask guesser for Guess }
+  win
+}
+""",
     "A world of facts": """game demo
 player guesser
 move Open by guesser { format "open " {box: word}  else pass }
