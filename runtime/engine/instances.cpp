@@ -558,6 +558,7 @@ SegmentPtr load_resources(const GameModule& module, const std::string& game_fold
   const Manifest& m = module.manifest();
   SegmentBuilder out(PPC_RESOURCE, static_cast<uint32_t>(m.resources.size()), module.types(), module.type_fields());
   Decoder decoder(module, out);
+  if (!replacement.empty() && !fs::is_directory(replacement)) throw InputError(replacement + ": no such folder");
   for (size_t i = 0; i < m.resources.size(); ++i) {
     const FieldInfo& f = m.resources[i];
     if (f.generator && !for_generator) continue;
@@ -568,8 +569,15 @@ SegmentPtr load_resources(const GameModule& module, const std::string& game_fold
     std::error_code ec;
     fs::path folder = game_folder.empty() ? "." : game_folder, file = folder / declared_path, root = folder / "..";
     if (!replacement.empty() && *declared_path.begin() == "resources") {
-      file = fs::path(replacement) / declared_path.lexically_relative("resources");
-      root = replacement;
+      const auto is_there = [&](const fs::path& path) {
+        return f.path.find('*') == std::string::npos ? fs::exists(path, ec) : !starred(path).empty();
+      };
+      // What the folder lacks is the game's own.
+      const fs::path replaced = fs::path(replacement) / declared_path.lexically_relative("resources");
+      if (is_there(replaced) || !is_there(file)) {
+        file = replaced;
+        root = replacement;
+      }
     }
     // Symbolic links are followed before it is asked whether the file lies inside.
     const fs::path real_root = fs::weakly_canonical(root, ec);

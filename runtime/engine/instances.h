@@ -53,7 +53,8 @@ InstanceSet load_instances(const GameModule&, const std::string& path, const Pat
 InstanceSet read_instances(const GameModule&, Json document, const std::string& name, const Patches& = {});
 
 /// Reads the resources of a game from its folder; those that only `generate` reads are left out unless asked for (then
-/// nothing is there for them, and play does not look). `replacement`: a folder in place of the game's `resources`, or empty.
+/// nothing is there for them, and play does not look). `replacement`: a folder in place of the game's `resources`,
+/// from where still comes what it lacks; or empty.
 SegmentPtr load_resources(const GameModule&, const std::string& game_folder, const std::string& replacement,
                           bool for_generator);
 
