@@ -23,7 +23,9 @@ import json
 import math
 import os
 import pathlib
+import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,10 +40,12 @@ REPLIES = ("get message", "probe answer")   # older records name those to side q
 MESSAGES = ("send message", "get message")
 REQUEST_COUNTS = ("Request Count", "Parsed Request Count", "Violated Request Count", "Request Success Ratio")
 # Notes that say what became of a reply, with their text; and those whose text, or type, changed since the recordings.
-VERDICTS = ("valid clue", "valid guess", "invalid clue", "invalid format", "correct guess")
+VERDICTS = ("valid clue", "valid guess", "invalid clue", "invalid format", "correct guess", "clue", "targets", "guesses",
+            "team revealed", "opponent revealed", "turn end after")
 OLD_VERDICTS = {"referencegame": {t: t for t in ("parse", "parse_correct", "parse_wrong", "invalid format")},
                 "imagegame": {"parse": "found", "found instruction": "found", "found grid": "found"},
-                "privateshared": {t: t for t in ("parse", "check")}}
+                "privateshared": {t: t for t in ("parse", "check")},
+                "codenames": {"validation error": "validation error"}}
 # What a recorded episode says about its instance in words.
 IN_WORDS = {"player_2_order"}
 # Metrics that recorded episodes call otherwise.
@@ -49,8 +53,9 @@ OLD_TURN_SCORES = {"closeness score": "Closeness Score", "strategy score": "Stra
                    "change_of_opinion": "Change-Of-Opinion", "effiencient_move": "effiencient_move",
                    "P": "Precision", "R": "Recall", "F1": "F1",
                    "Changed Cell Count per turn": "Changed Cell Count"}
-# Metrics that had another meaning when the episodes were recorded.
+# Metrics and logged keys that had another meaning when the episodes were recorded.
 CHANGED_SCORES = {"imagegame": REQUEST_COUNTS}
+CHANGED_KEYS = {"codenames": ["Number of turns"]}
 
 
 class Failure(Exception):
@@ -92,9 +97,21 @@ def set_path(target, dotted, value):
     target[last] = value
 
 
+def generous(folder):
+    """codenames' generous_instances.json, which is not among the data, as its maker makes it: the boards of instances.json, all
+    flags set; its experiments still have the names of version 1.6."""
+    made = copy.deepcopy(load(folder / "instances.json"))
+    for experiment, older in zip(made["experiments"], load(folder / "instances_v1_6.json")["experiments"]):
+        experiment["name"] = older["name"]
+        experiment["flags"] = {flag: True for flag in experiment["flags"]}
+    return made
+
+
 def case_document(data, game, case):
     name = case.get("instances") or DEFAULT_FILE.get(game, "instances.json")
-    document = load(data / "instances" / INSTANCE_FOLDER.get(game, game) / pathlib.Path(name).name)
+    path = data / "instances" / INSTANCE_FOLDER.get(game, game) / pathlib.Path(name).name
+    made = game == "codenames" and path.name == "generous_instances.json" and not path.exists()
+    document = generous(path.parent) if made else load(path)
     experiment = copy.deepcopy({k: v for k, v in document["experiments"][case["experiment"]].items() if k != "game_instances"})
     instance = copy.deepcopy(document["experiments"][case["experiment"]]["game_instances"][case["instance"]])
     for where, fields in case.get("patch", {}).items():
@@ -102,6 +119,32 @@ def case_document(data, game, case):
             set_path({"experiment": experiment, "instance": instance}[where], dotted, value)
     experiment["game_instances"] = [instance]
     return {"experiments": [experiment]}, case["responses"]
+
+
+def opponents_draws(turns, sample):
+    """The draws with which codenames' opponent finds the words that `sample` says: each is a place among those still hidden."""
+    draws = []
+    for turn in turns:
+        hidden = list(next((e["content"]["hidden"]["opponent"] for e in turn if e["type"] == "board status"), []))
+        for event in turn:
+            if event["type"] == "team revealed" and event["content"]["word"] in hidden:
+                hidden.remove(event["content"]["word"])
+        for word in sample(hidden, turn):
+            draws.append(hidden.index(word))
+            hidden.remove(word)
+    return draws
+
+
+def draws_of(game, kind, item, document):
+    """What play draws, where chance decides: the original's draws. A case was played by a process of its own, which began with
+    Python's generator seeded with 42; of a recorded episode only what was drawn is known."""
+    if game != "codenames":
+        return []
+    if kind == "case":
+        chance = random.Random(42)
+        number = document["experiments"][0]["opponent difficulty"]
+        return opponents_draws(item["expected"]["turns"], lambda hidden, _: chance.sample(hidden, min(number, len(hidden))))
+    return opponents_draws(item["turns"], lambda _, turn: [e["content"]["word"] for e in turn if e["type"] == "opponent revealed"])
 
 
 def is_instance(instance, wanted):
@@ -139,6 +182,15 @@ def episode_document(data, game, episode):
                         replies = recorded_replies(episode)
                         players = [f"Player {i + 1}" for i in range(len(roles(game)))]
                         return {"experiments": [found]}, [replies.get(p, []) for p in players]
+    # No file has it, but it may have been recorded whole.
+    known = episode.get("instance") or {}
+    number = int(episode["experiment"].split("_")[0])
+    for path in sorted(folder.glob(f"{stem}_v*.json"), reverse=True):
+        experiment = load(path)["experiments"][number]
+        if experiment["name"] == wanted and known.keys() >= experiment["game_instances"][0].keys() - {"game_id"}:
+            found = {**experiment, "game_instances": [{"game_id": episode["episode"], **known}]}
+            replies = recorded_replies(episode)
+            return {"experiments": [found]}, [replies.get(f"Player {i + 1}", []) for i in range(len(roles(game)))]
     raise Failure(f"no experiment `{wanted}` with the instance {episode.get('instance', episode['episode'])}")
 
 
@@ -146,13 +198,14 @@ class Runner:
     def __init__(self, ppc, work, engine, shared_objects):
         self.ppc, self.work, self.engine, self.shared_objects = ppc, work, engine, shared_objects
 
-    def play(self, game, label, document, responses):
+    def play(self, game, label, document, responses, draws=()):
         """Plays one episode and returns its (interactions, scores)."""
         folder = self.work / self.engine / game / label
         folder.mkdir(parents=True)
         (folder / "instances.json").write_text(json.dumps(document), encoding="utf-8")
         experiment = document["experiments"][0]
-        program = ROOT / "stdlib-games" / game / f"{game}.game"
+        program_folder = ROOT / "stdlib-games" / game
+        program = program_folder / f"{game}.game"
         if self.engine == "so":
             program = self.shared_objects[game]
         command = [str(self.ppc), "play", str(program), "--instances", str(folder / "instances.json"),
@@ -161,7 +214,13 @@ class Runner:
         if self.engine != "so":
             command.append(f"--engine={self.engine}")
         if (resources := shared_folder() / "resources" / game).is_dir():
-            command += ["--resources", str(resources)]
+            # What the original keeps in its code, such as messages, is in our resources only.
+            for source in (program_folder / "resources", resources):
+                shutil.copytree(source, folder / "resources", dirs_exist_ok=True, copy_function=shutil.copyfile)
+            command += ["--resources", str(folder / "resources")]
+        if draws:
+            (folder / "draws.json").write_text(json.dumps(draws), encoding="utf-8")
+            command += ["--draws", str(folder / "draws.json")]
         for i, role in enumerate(roles(game)):
             if role is None:
                 continue
@@ -386,7 +445,8 @@ def compare_episode(game, episode, interactions, scores):
             renamed = {OLD_TURN_SCORES[k]: v for k, v in values.items() if k in OLD_TURN_SCORES}
             found += [(4, d) for d in differences_of_values(renamed, scores.get("turn scores", {}).get(turn, {}),
                                                             f"turn {turn} score", extra=True)]
-    logged = {k: v for k, v in episode.get("logged_keys", {}).items() if k in interactions}
+    logged = {k: v for k, v in episode.get("logged_keys", {}).items()
+              if k in interactions and k not in CHANGED_KEYS.get(game, ())}
     found += [(4, d) for d in differences_of_values(logged, interactions, "key", extra=True)]
     worst = min((level for level, _ in found), default=5)
     return worst - 1, found
@@ -406,7 +466,8 @@ def judge(runner, data, game, kind, label, item):
     try:
         make = case_document if kind == "case" else episode_document
         document, responses = make(data, game, item)
-        interactions, scores = runner.play(game, f"{kind}_{label}", document, responses)
+        draws = draws_of(game, kind, item, document)
+        interactions, scores = runner.play(game, f"{kind}_{label}", document, responses, draws)
         if kind == "case":
             return compare_case(item["expected"], interactions, scores, game in UNORDERED)
         return compare_episode(game, item, interactions, scores)
