@@ -20,7 +20,7 @@ struct Budget {
   int64_t steps = 10'000'000;            // fuel of one step; also of one metric, one bot's reply
   uint32_t state_bytes = 16u << 20;      // the episode's block: room for replies of megabytes, and their copies
   uint32_t scratch_bytes = 64u << 20;    // one step's temporaries
-  uint32_t compact_from = 4096;          // bytes of a block below which it is not compacted
+  uint32_t compact_from = 16u << 10;     // bytes of a block below which it is not compacted
   uint32_t requests = 100'000;           // replies asked for; loops may be bounded by more than anyone will wait for
 };
 
