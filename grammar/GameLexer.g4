@@ -75,6 +75,7 @@ KwFrom: 'from';
 KwGame: 'game';
 KwGenerate: 'generate';
 KwGives: 'gives';
+KwGrammar: 'grammar';
 KwIf: 'if';
 KwIn: 'in';
 KwInclude: 'include';

@@ -8,7 +8,7 @@ file: declaration* EOF;
 
 declaration
   : gameDecl | includeDecl | useDecl | playerDecl | recordDecl | enumDecl | worldDecl | fieldsDecl | resourceDecl | fnDecl | stepDecl
-  | moveDecl | playDecl | botDecl | metricDecl | keyDecl | generateDecl
+  | moveDecl | playDecl | botDecl | metricDecl | keyDecl | generateDecl | grammarDecl
   ;
 
 gameDecl: KwGame ident;
@@ -43,6 +43,8 @@ memoryBlock: KwMemory fieldBlock;
 metricDecl: KwMetric text? (KwAt ident KwIn expression)? Assign expression;
 keyDecl: KwKey text Assign expression;
 generateDecl: KwGenerate block;
+grammarDecl: KwGrammar ident LBrace grammarRule* RBrace;
+grammarRule: ident Colon grammarBranch (Pipe grammarBranch)*;
 
 // ---- types
 
@@ -111,6 +113,13 @@ formatItem
   ;
 formatBranch: formatItem+;
 formatWithout: KwWithout Tilde? text;
+
+grammarBranch: grammarItem+;
+grammarItem
+  : (Tilde? text | LBrace (ident Colon)? ident (KwNot? KwIn expression)? RBrace | LParen grammarBranch (Pipe grammarBranch)* RParen)
+    (Star | Plus)?
+  | LBracket grammarBranch (Pipe grammarBranch)* RBracket
+  ;
 
 // ---- expressions
 
@@ -183,7 +192,7 @@ member: ident | KwOr;
 // Words of the language that stay usable as names.
 ident
   : LowerName | UpperName
-  | KwAll | KwAnswered | KwAny | KwAs | KwAside | KwAt | KwBot | KwBy | KwEnum | KwExperiment | KwFormat | KwFrom | KwGame | KwGenerate | KwInclude
+  | KwAll | KwAnswered | KwAny | KwAs | KwAside | KwAt | KwBot | KwBy | KwEnum | KwExperiment | KwFormat | KwFrom | KwGame | KwGenerate | KwGrammar | KwInclude
   | KwInstance | KwInstances | KwKey | KwMax | KwMemory | KwMetric | KwMost | KwMove | KwNote | KwNotes | KwPass | KwPlay
   | KwPlayer | KwRead | KwRecord | KwRepeat | KwResource | KwReward | KwRound | KwScore | KwScripted | KwSecret | KwState
   | KwStep | KwTogether | KwUse | KwWhere | KwWithout | KwWorld

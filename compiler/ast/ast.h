@@ -104,24 +104,30 @@ struct Expr {
   bool parenthesised = false;
 };
 
-// ---- formats ----------------------------------------------------------------------------------------------------
+// ---- formats and grammars ----------------------------------------------------------------------------------------------------
 
-/// One piece of a move's format.
+/// One piece of a move's format, or of a grammar: there the pieces stand for words.
 struct FormatItem {
   enum class Kind {
     Literal,   // "CLUE:"        exactly these characters (plus, in text, `~` ignores case)
-    Capture,   // {name: class}  or {class} without a name
-    Optional,  // [ items ]
+    Capture,   // {name: class}  or {class} without a name; in a grammar the class is `word` or a part
+    Optional,  // [ items ], in a grammar also [ items | items ]
     Choice,    // ( items | items )
-    Repeat,    // ( items )*     only without captures
+    Repeat,    // ( items )*     in a format only without captures
   } kind = Kind::Literal;
   Span span;
   std::string text;        // Literal
   bool ignore_case = false;
   std::optional<Ident> name;  // Capture
-  std::string char_class;  // Capture: text, line, word, letters, digits, int
+  std::string char_class;  // Capture: text, line, word, letters, digits, int; in a grammar word or a part's name
   std::vector<std::pair<std::string, bool>> without;  // Capture: `without "x"` / `without ~"x"`: (text, ignore_case)
   std::vector<std::vector<FormatItem>> branches;       // Optional/Repeat: one, Choice: several
+  // In a grammar:
+  Span class_span;
+  std::shared_ptr<Expr> among;  // Capture: {word in EXPRESSION}, or …
+  bool except = false;          // … {word not in EXPRESSION}
+  bool once = false;            // Repeat: `+`, at least once
+  bool bare = false;            // Repeat: of one item, written without brackets
 };
 
 // ---- statements -------------------------------------------------------------------------------------------------
@@ -212,13 +218,16 @@ struct BotDecl { Ident player; Ident name; std::vector<Field> memory; Block body
 struct MetricDecl { std::string name; Span name_span; std::optional<Ident> at; ExprPtr source; ExprPtr value; bool named = false; };
 struct KeyDecl { std::string name; Span name_span; ExprPtr value; };
 struct GenerateDecl { Block body; };
+/// Whole texts have the form of one of the rules whose names begin with a small letter; the others are parts of those.
+struct GrammarRule { Comments comments; std::vector<std::string> doc; Ident name; std::vector<std::vector<FormatItem>> branches; Span span; };
+struct GrammarDecl { Ident name; std::vector<GrammarRule> rules; std::vector<std::string> dangling; };
 
 struct Decl {
   Span span;
   Comments comments;
   std::vector<std::string> doc;  // `///` lines in front
   std::variant<FieldsDecl, RecordDecl, EnumDecl, WorldDecl, PlayerDecl, UseDecl, IncludeDecl, ResourceDecl, FnDecl, StepDecl, MoveDecl,
-               PlayDecl, BotDecl, MetricDecl, KeyDecl, GenerateDecl>
+               PlayDecl, BotDecl, MetricDecl, KeyDecl, GenerateDecl, GrammarDecl>
       node;
 };
 

@@ -72,6 +72,7 @@ Node tree(const Expr&);
 Node tree(const Arg&);
 Node tree(const Generator&);
 Node tree(const FormatItem&);
+Node tree(const GrammarRule&);
 Node tree(const Stmt&);
 Node tree(const Field&);
 Node tree(const Param&);
@@ -199,12 +200,13 @@ Node tree(const FormatItem& i) {
     case FormatItem::Kind::Capture:
       if (i.name) out.push_back(leaf(i.name->name));
       out.push_back(leaf(i.char_class));
+      if (i.among) out.push_back(list(i.except ? "not-in" : "in", {tree(*i.among)}));
       for (const auto& [s, ignore_case] : i.without) out.push_back(list(ignore_case ? "without~" : "without", {leaf(quote(s))}));
       return list("capture", std::move(out));
     default: break;
   }
   for (const auto& b : i.branches) out.push_back(named("seq", b));
-  return list(i.kind == FormatItem::Kind::Optional ? "optional" : i.kind == FormatItem::Kind::Choice ? "choice" : "repeat", std::move(out));
+  return list(i.kind == FormatItem::Kind::Optional ? "optional" : i.kind == FormatItem::Kind::Choice ? "choice" : i.once ? "repeat+" : "repeat", std::move(out));
 }
 
 Node body(const Block& b) {
@@ -320,6 +322,14 @@ Node tree(const Field& f) {
 
 Node tree(const Param& p) { return list("param", {tree(p.name), tree(p.type)}); }
 
+Node tree(const GrammarRule& r) {
+  std::vector<Node> out;
+  documented(out, r.doc);
+  out.push_back(tree(r.name));
+  for (const auto& b : r.branches) out.push_back(named("seq", b));
+  return list("rule", std::move(out));
+}
+
 struct DeclTree {
   Node operator()(const FieldsDecl& x) {
     const char* words[] = {"experiment", "instance", "state"};
@@ -368,6 +378,7 @@ struct DeclTree {
     return list("metric", std::move(out));
   }
   Node operator()(const KeyDecl& x) { return list("key", {leaf(quote(x.name)), tree(x.value)}); }
+  Node operator()(const GrammarDecl& x) { return list("grammar", with(tree(x.name), trees(x.rules))); }
   Node operator()(const GenerateDecl& x) { return list("generate", {body(x.body)}); }
 };
 

@@ -376,6 +376,11 @@ std::string items(const std::vector<FormatItem>& list) {
   for (const FormatItem& i : list) out += (out.empty() ? "" : " ") + item(i);
   return out;
 }
+std::string alternatives(const std::vector<std::vector<FormatItem>>& branches) {
+  std::string out;
+  for (const auto& b : branches) out += (out.empty() ? "" : " | ") + items(b);
+  return out;
+}
 std::string item(const FormatItem& i) {
   auto literal = [](const std::string& s, bool ignore_case) { return (ignore_case ? "~" : "") + quoted(s); };
   std::string out;
@@ -383,17 +388,19 @@ std::string item(const FormatItem& i) {
     case FormatItem::Kind::Literal: return literal(i.text, i.ignore_case);
     case FormatItem::Kind::Capture:
       out = "{" + (i.name ? i.name->name + ": " : "") + i.char_class;
+      if (i.among) out += (i.except ? " not in " : " in ") + print(*i.among);
       for (const auto& [s, ignore_case] : i.without) out += " without " + literal(s, ignore_case);
       return out + "}";
-    case FormatItem::Kind::Optional: return "[" + items(i.branches[0]) + "]";
+    case FormatItem::Kind::Optional: return "[" + alternatives(i.branches) + "]";
     case FormatItem::Kind::Choice: case FormatItem::Kind::Repeat: {
+      const char* sign = i.kind == FormatItem::Kind::Choice ? "" : i.once ? "+" : "*";
+      if (i.bare) return items(i.branches[0]) + sign;
       const auto* branches = &i.branches;
       // ( a | b )* is a repeated choice.
       if (i.kind == FormatItem::Kind::Repeat && branches->size() == 1 && (*branches)[0].size() == 1 && (*branches)[0][0].kind == FormatItem::Kind::Choice &&
           (*branches)[0][0].branches.size() > 1)
         branches = &(*branches)[0][0].branches;
-      for (const auto& b : *branches) out += (out.empty() ? "(" : " | ") + items(b);
-      return out + (i.kind == FormatItem::Kind::Repeat ? ")*" : ")");
+      return "(" + alternatives(*branches) + ")" + sign;
     }
   }
   return out;
@@ -816,6 +823,38 @@ D field_block(const std::vector<Field>& fields, const char* colon, const std::ve
   return columns(flat(flat_form)) <= kWidth - 20 ? text(flat(flat_form)) : tall;
 }
 
+D grammar_rules(const GrammarDecl& x) {
+  std::vector<Row> rows;
+  for (size_t i = 0; i < x.rules.size(); ++i) {
+    const GrammarRule& r = x.rules[i];
+    rows.push_back({1, columns(r.name.name), 0, i > 0 && r.comments.before.empty() && r.doc.empty() && !r.comments.blank_before});
+  }
+  std::vector<int> pad = pads(rows);
+  std::vector<D> out;
+  for (size_t i = 0; i < x.rules.size(); ++i) {
+    const GrammarRule& r = x.rules[i];
+    if (i > 0) {
+      out.push_back(hard());
+      if (r.comments.blank_before) out.push_back(hard());
+    }
+    lines_before(out, r.comments.before);
+    doc_lines(out, r.doc);
+    std::vector<D> words;
+    for (size_t b = 0; b < r.branches.size(); ++b)
+      for (size_t k = 0; k < r.branches[b].size(); ++k)
+        words.push_back(text((b > 0 && k == 0 ? "| " : "") + item(r.branches[b][k])));
+    std::string head = padded(r.name.name, pad[i]) + " : ";
+    out.push_back(concat({text(head), nest(columns(head), fill(std::move(words), " "))}));
+    line_after(out, r.comments);
+  }
+  for (const std::string& c : x.dangling) {
+    if (c == "\n") continue;
+    if (!out.empty()) out.push_back(hard());
+    out.push_back(text(comment(c)));
+  }
+  return concat(std::move(out));
+}
+
 D params(const std::vector<Param>& list) {
   std::vector<D> items;
   for (const Param& p : list) items.push_back(concat({text(p.name.name + ": "), type(*p.type)}));
@@ -921,6 +960,10 @@ D declaration(const Decl& d, int width) {
       return concat(std::move(parts));
     }
     D operator()(const KeyDecl& x) { return concat({text("key " + padded(quoted(x.name), width) + " "), equals(*x.value, false)}); }
+    D operator()(const GrammarDecl& x) {
+      if (x.rules.empty() && x.dangling.empty()) return text("grammar " + x.name.name + " { }");
+      return concat({text("grammar " + x.name.name + " {"), nest(kIndent, concat({hard(), grammar_rules(x)})), hard(), text("}")});
+    }
     D operator()(const GenerateDecl& x) { return concat({text("generate "), block(x.body, 0)}); }
     int width;
   };

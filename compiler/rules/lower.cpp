@@ -329,6 +329,7 @@ class Builder {
           case Builtin::MapKeys:
           case Builtin::MapValues:
           case Builtin::Shuffled: return holds_containers(v.type) ? of_args() : Alias::Fresh;
+          case Builtin::TextParse:
           case Builtin::Copy: return Alias::Fresh;
           default: return of_args();
         }

@@ -1,5 +1,5 @@
 // Inside the checker. One class builds the model from the trees (declarations.cpp, expressions.cpp, statements.cpp,
-// moves.cpp); what needs the whole model follows as analyses over it (paths.cpp, audiences.cpp, bounds.cpp).
+// moves.cpp, grammars.cpp); what needs the whole model follows as analyses over it (paths.cpp, audiences.cpp, bounds.cpp).
 #pragma once
 #include <deque>
 #include <map>
@@ -11,6 +11,7 @@
 
 #include "compiler/ast/ast.h"
 #include "compiler/diag/diag.h"
+#include "compiler/formats/words.h"
 #include "compiler/sema/builtins.h"
 #include "compiler/sema/diagnostics.h"
 #include "compiler/sema/model.h"
@@ -98,12 +99,19 @@ class Checker {
     bool used = false;
   };
   struct NamedType {
-    enum class Kind { Record, Enum, Move } kind;
+    enum class Kind { Record, Enum, Move, Grammar } kind;
     TypeId type = 0;
     uint32_t index = 0;  // of the move
     Span span;
     bool used = false;
     const ast::RecordDecl* record = nullptr;
+  };
+  struct Grammar {
+    const ast::GrammarDecl* decl = nullptr;
+    TypeId type = 0;
+    formats::WordProgram program;
+    uint32_t first_function = 0;  // of those that give the words of `{word in …}`
+    bool good = false;
   };
   struct Callable {
     bool step = false;
@@ -181,6 +189,8 @@ class Checker {
   void resource_path(const ast::Expr& path, const ast::TypeExpr& written, Field& resource);
   void check_generate();
   void check_nesting();
+  void declare_grammar(const ast::GrammarDecl&);
+  void check_grammars();
   void warn_unused();
   void finish_notes();
   Audience audience(const ast::Audience&);
@@ -212,6 +222,8 @@ class Checker {
   ValuePtr builtin_function(Span, const ast::Ident& name, const std::vector<ast::Arg>& args, TypeId want);
   ValuePtr decoded(Span, const ast::Call&, TypeId want);
   bool decodable(TypeId);
+  const Grammar* grammar(TypeId) const;
+  ValuePtr parsed(Span, ValuePtr text, TypeId want);
   ValuePtr apply(const Row&, Span, std::vector<ValuePtr>, TypeId result);
   ValuePtr fill(Span, ValuePtr receiver, const std::vector<ast::Arg>& args);
   ValuePtr binary(const ast::Expr&, const ast::Binary&, TypeId want);
@@ -298,7 +310,7 @@ class Checker {
   std::map<std::string, Span> library_;                       // names from `use`
 
   bool world_ = false;  // there are facts
-
+  std::vector<Grammar> grammars_;
   std::vector<const ast::MoveDecl*> move_decls_;
   enum class MoveState : uint8_t { Todo, Busy, Done };
   std::vector<MoveState> move_states_;

@@ -76,6 +76,7 @@ bool Checker::check_all(size_t before) {
     if (move_states_[i] == MoveState::Todo) check_move(i);
   check_nesting();
   check_functions();
+  check_grammars();
   check_steps();
   check_play();
   check_bots();
@@ -262,6 +263,20 @@ void Checker::collect() {
         game_->moves.push_back(std::move(m));
         move_decls_.push_back(mv);
         move_states_.push_back(MoveState::Todo);
+      } else if (auto* gr = as<ast::GrammarDecl>(d)) {
+        Type type;
+        type.kind = Kind::Record;
+        type.name = gr->name.name;
+        auto at = types_.find(type.name);
+        if (at != types_.end()) {
+          duplicate(gr->name, at->second.span);
+          continue;
+        }
+        NamedType n;
+        n.kind = NamedType::Kind::Grammar;
+        n.type = game_->types.intern(type);
+        n.span = gr->name.span;
+        types_[gr->name.name] = n;
       } else if (as<ast::FnDecl>(d) || as<ast::StepDecl>(d)) {
         auto* fn = as<ast::FnDecl>(d);
         const ast::Ident& name = fn ? fn->name : as<ast::StepDecl>(d)->name;
@@ -452,6 +467,10 @@ TypeId Checker::type(const ast::TypeExpr& e, Field* field) {
 }
 
 void Checker::declare_types() {
+  for (const ast::File& file : files_)
+    for (const ast::Decl& d : file.decls)
+      if (auto* g = as<ast::GrammarDecl>(d))
+        if (auto at = types_.find(g->name.name); at != types_.end() && at->second.span == g->name.span) declare_grammar(*g);
   // Records: their fields, now that every name is known.
   for (const ast::File& file : files_) {
     for (const ast::Decl& d : file.decls) {
@@ -1025,7 +1044,7 @@ void Checker::warn_unused() {
   for (auto& [n, c] : callables_)
     if (!c.used) warn(c.predicate ? "the predicate" : c.step ? "the step" : "the function", n, c.span);
   for (auto& [n, x] : types_)
-    if (!x.used) warn(x.kind == NamedType::Kind::Move ? "the move" : x.kind == NamedType::Kind::Record ? "the record" : "the enum", n, x.span);
+    if (!x.used) warn(x.kind == NamedType::Kind::Move ? "the move" : x.kind == NamedType::Kind::Record ? "the record" : x.kind == NamedType::Kind::Grammar ? "the grammar" : "the enum", n, x.span);
   for (auto& [n, p] : players_)
     if (!p.second) warn("the player", n, game_->players[p.first].span);
   std::sort(unused_.begin(), unused_.end(), [](const Unused& a, const Unused& b) {

@@ -29,6 +29,8 @@ inline const Diagnostic kTooManyPlayers{"E0217", "too-many-players", Severity::E
                                         "a game has at most {0} players, this one has {1}"};
 inline const Diagnostic kContainsItself{"E0218", "contains-itself", Severity::Error, "a value of `{0}` contains another one"};
 inline const Diagnostic kUnknownPredicate{"E0219", "unknown-predicate", Severity::Error, "the world has no `{0}`"};
+inline const Diagnostic kUnknownPart{"E0220", "unknown-part", Severity::Error, "the grammar `{0}` has no part `{1}`"};
+inline const Diagnostic kRecursivePart{"E0221", "recursive-part", Severity::Error, "the part `{0}` stands in itself: {1}"};
 inline const Diagnostic kUnused{"W0201", "unused", Severity::Warning, "{0} `{1}` is never used"};
 
 // ---- types --------------------------------------------------------------------------------------------------------
@@ -62,6 +64,8 @@ inline const Diagnostic kReadFirst{"E0324", "read-first", Severity::Error, "`rea
 inline const Diagnostic kEnumSpelling{"E0325", "duplicate-spelling", Severity::Error,
                                       "two values of `{0}` are spelled \"{1}\""};
 inline const Diagnostic kPattern{"E0326", "bad-pattern", Severity::Error, "not a regular expression: {0}"};
+inline const Diagnostic kGrammar{"E0327", "bad-grammar", Severity::Error, "{0}"};
+inline const Diagnostic kNoWord{"W0301", "no-word", Severity::Warning, "\"{0}\" is not one word, so no word of a text is in here"};
 
 // ---- audiences ----------------------------------------------------------------------------------------------------
 inline const Diagnostic kSecretTold{"E0401", "secret-told", Severity::Error, "`{0}` may not know `{1}`, which this tells"};

@@ -257,6 +257,7 @@ ValuePtr Checker::unknown(const std::string& name, Span span) {
   } else if (auto t = types_.find(name); t != types_.end()) {
     report.label(t->second.span, t->second.kind == NamedType::Kind::Move     ? "a move of this name"
                                  : t->second.kind == NamedType::Kind::Record ? "a record of this name"
+                                 : t->second.kind == NamedType::Kind::Grammar ? "a grammar of this name"
                                                                              : "an enum of this name");
     if (t->second.kind == NamedType::Kind::Move) report.hint("the value of a move is what `let x = ask P for " + name + "` gives");
   } else if (players_.count(name)) {
@@ -649,7 +650,7 @@ ValuePtr Checker::builtin_function(Span span, const ast::Ident& name, const std:
   return poison(span);
 }
 
-/// `json(text)`, `literal(text)`: what they give is said by where they stand.
+/// `json(text)`, `literal(text)`, `parse(text)`: what they give is said by where they stand.
 ValuePtr Checker::decoded(Span span, const ast::Call& c, TypeId want) {
   TypeTable& t = game_->types;
   uses_own(c.callee.span, c.callee.name);
@@ -662,11 +663,14 @@ ValuePtr Checker::decoded(Span span, const ast::Call& c, TypeId want) {
   }
   ValuePtr v = typed(*c.args[0].value, t.text_);
   if (bad(*v) || want == poison_) return poison(span);
+  const bool by_grammar = c.callee.name == "parse";
   if (want == kNoType || t[want].kind != Kind::Optional) {
+    const char* type = by_grammar ? "Order" : "[text]";
     out_.emit(kTypeNotKnown, span, {c.callee.name + "(…)"})
-        .hint("say what it is read as: `let x = " + c.callee.name + "(…) as [text] else { … }`, or `let x: [text]? = " + c.callee.name + "(…)`");
+        .hint("say what it is read as: `let x = " + c.callee.name + "(…) as " + type + " else { … }`, or `let x: " + type + "? = " + c.callee.name + "(…)`");
     return poison(span);
   }
+  if (by_grammar) return parsed(span, std::move(v), want);
   TypeId type = t[want].args[0];
   if (!decodable(type)) {
     out_.emit(kOperands, span, {c.callee.name, "`" + t.print(type) + "`"})
@@ -746,7 +750,7 @@ ValuePtr Checker::call(const ast::Expr& whole, const ast::Call& c, TypeId want) 
     v->args = std::move(values);
     return v;
   }
-  if (c.callee.name == "json" || c.callee.name == "literal") return decoded(whole.span, c, want);
+  if (c.callee.name == "json" || c.callee.name == "literal" || c.callee.name == "parse") return decoded(whole.span, c, want);
   if (ValuePtr v = builtin_function(whole.span, c.callee, c.args, want)) return v;
   for (const ast::Arg& a : c.args)
     if (a.value) expr(*a.value);
@@ -1304,7 +1308,7 @@ ValuePtr Checker::comprehension(const ast::Expr& e, const ast::Comprehension& c,
 ValuePtr Checker::record(const ast::Expr& e, const ast::RecordLit& lit) {
   TypeTable& t = game_->types;
   auto at = types_.find(lit.type.name);
-  if (at == types_.end() || at->second.kind != NamedType::Kind::Record) {
+  if (at == types_.end() || (at->second.kind != NamedType::Kind::Record && at->second.kind != NamedType::Kind::Grammar)) {
     for (const ast::Arg& a : lit.fields)
       if (a.value) expr(*a.value);
     auto report = out_.emit(kUnknownType, lit.type.span, {lit.type.name});
@@ -1346,6 +1350,10 @@ ValuePtr Checker::record(const ast::Expr& e, const ast::RecordLit& lit) {
   std::string missing;
   for (size_t i = 0; i < values.size(); ++i) {
     if (values[i]) continue;
+    if (!at->second.record) {  // of a grammar: what is not there is ""
+      values[i] = build(e.span).text("");
+      continue;
+    }
     const ast::Field& f = at->second.record->fields[i];
     if (f.initial) {
       Context* outer = ctx_;
@@ -1638,7 +1646,7 @@ Checker::Share Checker::share(const Value& v) {
         // A part of the argument, not something new.
         case B::ListAt: case B::ListLast: case B::SetAt: case B::MapGet: case B::MapGetOr: case B::ValueOf: case B::Some:
           return parts(0);
-        case B::Copy: return Share::Fresh;
+        case B::Copy: case B::TextParse: return Share::Fresh;
         default: break;
       }
       // A new collection; its elements may still lie in the old one.

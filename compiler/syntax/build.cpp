@@ -741,6 +741,62 @@ class Builder {
     return out;
   }
 
+  // ---- grammars ---------------------------------------------------------------------------------------------------
+
+  std::vector<std::vector<FormatItem>> branches(const std::vector<P::GrammarBranchContext*>& list) {
+    std::vector<std::vector<FormatItem>> out;
+    for (auto* b : list) {
+      out.emplace_back();
+      for (auto* i : b->grammarItem()) out.back().push_back(item(i));
+    }
+    return out;
+  }
+
+  FormatItem item(P::GrammarItemContext* c) {
+    Deeper deeper(*this, span(c));
+    FormatItem out;
+    out.span = span(c);
+    if (c->text()) {
+      out.text = plain(c->text(), "a literal of a grammar");
+      out.ignore_case = c->Tilde() != nullptr;
+    } else if (c->LBrace()) {
+      out.kind = FormatItem::Kind::Capture;
+      auto names = c->ident();
+      if (names.size() > 1) out.name = ident(names[0]);
+      Ident part = ident(names.back());
+      out.char_class = part.name;
+      out.class_span = part.span;
+      if (c->expression()) out.among = std::shared_ptr<Expr>(expression(c->expression()));
+      out.except = c->KwNot() != nullptr;
+    } else {
+      out.kind = c->LBracket() ? FormatItem::Kind::Optional : FormatItem::Kind::Choice;
+      out.branches = branches(c->grammarBranch());
+    }
+    if (!c->Star() && !c->Plus()) return out;
+    FormatItem repeat;
+    repeat.kind = FormatItem::Kind::Repeat;
+    repeat.span = out.span;
+    repeat.once = c->Plus() != nullptr;
+    repeat.bare = !c->LParen();
+    if (out.kind == FormatItem::Kind::Choice && out.branches.size() == 1) {
+      repeat.branches = std::move(out.branches);
+    } else {
+      repeat.branches.emplace_back();
+      repeat.branches.back().push_back(std::move(out));
+    }
+    return repeat;
+  }
+
+  GrammarRule rule(P::GrammarRuleContext* c) {
+    GrammarRule out;
+    out.span = span(c);
+    out.comments = before(out.span.begin, &out.doc);
+    out.name = ident(c->ident());
+    out.branches = branches(c->grammarBranch());
+    after(out.comments, out.span.end);
+    return out;
+  }
+
   // ---- statements -------------------------------------------------------------------------------------------------
 
   Block block(const std::vector<P::StatementContext*>& list, Token* closing) {
@@ -1109,6 +1165,13 @@ class Builder {
     } else if (auto* c = d->keyDecl()) {
       std::string name = plain(c->text(), "the name of a key");
       out.node = KeyDecl{std::move(name), span(c->text()), expression(c->expression())};
+    } else if (auto* c = d->grammarDecl()) {
+      GrammarDecl g{ident(c->ident()), {}, {}};
+      for (auto* r : c->grammarRule())
+        if (!r->exception) g.rules.push_back(rule(r));
+      for (uint32_t end = span(c->RBrace()).begin; next_ < comments_.size() && comments_[next_].begin < end; ++next_)
+        g.dangling.push_back(comments_[next_].text);
+      out.node = std::move(g);
     } else {
       out.node = GenerateDecl{block(d->generateDecl()->block())};
     }

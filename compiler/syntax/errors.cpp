@@ -43,7 +43,8 @@ const std::map<std::string, std::string>& declaration_forms() {
       {"resource", "resource NAME : TYPE = \"FILE\""}, {"fn", "fn NAME(a: TYPE) -> TYPE = VALUE"},
       {"step", "step NAME(a: TYPE) { … }"}, {"move", "move Name by PLAYER { … }"}, {"play", "play { … }"},
       {"bot", "bot PLAYER NAME { … }"}, {"metric", "metric \"NAME\" = VALUE"}, {"key", "key \"NAME\" = VALUE"},
-      {"generate", "generate { … }"}, {"world", "world { PREDICATE(term, …) … }"}};
+      {"generate", "generate { … }"}, {"world", "world { PREDICATE(term, …) … }"},
+      {"grammar", "grammar Name { alternative : \"word\" {capture: Part}  Part : {word} }"}};
   return forms;
 }
 
@@ -104,7 +105,7 @@ bool starts_declaration(size_t type) {
   switch (type) {
     case P::KwGame: case P::KwInclude: case P::KwUse: case P::KwPlayer: case P::KwRecord: case P::KwEnum: case P::KwExperiment:
     case P::KwInstance: case P::KwState: case P::KwResource: case P::KwFn: case P::KwStep: case P::KwMove: case P::KwPlay:
-    case P::KwBot: case P::KwMetric: case P::KwKey: case P::KwGenerate: case P::KwWorld:
+    case P::KwBot: case P::KwMetric: case P::KwKey: case P::KwGenerate: case P::KwWorld: case P::KwGrammar:
       return true;
     default:
       return false;
@@ -450,7 +451,7 @@ class Strategy : public antlr4::ANTLRErrorStrategy {
 bool is_soft_keyword(size_t token) {
   switch (token) {
     case P::KwAll: case P::KwAnswered: case P::KwAny: case P::KwAs: case P::KwAside: case P::KwAt: case P::KwBot: case P::KwBy: case P::KwEnum: case P::KwExperiment: case P::KwFormat:
-    case P::KwFrom: case P::KwGame: case P::KwGenerate: case P::KwInclude: case P::KwInstance: case P::KwInstances: case P::KwKey:
+    case P::KwFrom: case P::KwGame: case P::KwGenerate: case P::KwGrammar: case P::KwInclude: case P::KwInstance: case P::KwInstances: case P::KwKey:
     case P::KwMax: case P::KwMemory: case P::KwMetric: case P::KwMost: case P::KwMove: case P::KwNote: case P::KwNotes: case P::KwPass:
     case P::KwPlay: case P::KwPlayer: case P::KwRead: case P::KwRecord: case P::KwRepeat: case P::KwResource: case P::KwReward:
     case P::KwRound: case P::KwScore: case P::KwScripted: case P::KwSecret: case P::KwState: case P::KwStep: case P::KwTogether: case P::KwUse:

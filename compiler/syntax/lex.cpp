@@ -217,7 +217,7 @@ class Scanner {
       case GameLexer::KwFn: case GameLexer::KwMove: case GameLexer::KwPlay: case GameLexer::KwBot: case GameLexer::KwGenerate:
       case GameLexer::KwStep: case GameLexer::KwMetric: case GameLexer::KwKey: case GameLexer::KwPlayer: case GameLexer::KwState:
       case GameLexer::KwInstance: case GameLexer::KwExperiment: case GameLexer::KwRecord: case GameLexer::KwEnum:
-      case GameLexer::KwUse: case GameLexer::KwInclude: case GameLexer::KwResource:
+      case GameLexer::KwUse: case GameLexer::KwInclude: case GameLexer::KwResource: case GameLexer::KwGrammar:
         return true;
       default:
         return false;
