@@ -823,6 +823,24 @@ D field_block(const std::vector<Field>& fields, const char* colon, const std::ve
   return columns(flat(flat_form)) <= kWidth - 20 ? text(flat(flat_form)) : tall;
 }
 
+/// Where the alternatives do not fit on the line, each has its own, unless they are but words.
+D grammar_rule(const GrammarRule& r) {
+  bool words = true;
+  std::vector<D> filled, below;
+  for (size_t b = 0; b < r.branches.size(); ++b) {
+    std::vector<D> items;
+    for (const FormatItem& i : r.branches[b]) {
+      words = words && i.kind == FormatItem::Kind::Literal;
+      items.push_back(text(item(i)));
+      filled.push_back(text((b > 0 && items.size() == 1 ? "| " : "") + item(i)));
+    }
+    if (b > 0) below.insert(below.end(), {hard(), text("| ")});
+    below.push_back(nest(2, fill(std::move(items), " ")));
+  }
+  D flat_form = fill(std::move(filled), " ");
+  return words || r.branches.size() == 1 ? nest(2, std::move(flat_form)) : either(text(alternatives(r.branches)), concat(std::move(below)));
+}
+
 D grammar_rules(const GrammarDecl& x) {
   std::vector<Row> rows;
   for (size_t i = 0; i < x.rules.size(); ++i) {
@@ -839,12 +857,8 @@ D grammar_rules(const GrammarDecl& x) {
     }
     lines_before(out, r.comments.before);
     doc_lines(out, r.doc);
-    std::vector<D> words;
-    for (size_t b = 0; b < r.branches.size(); ++b)
-      for (size_t k = 0; k < r.branches[b].size(); ++k)
-        words.push_back(text((b > 0 && k == 0 ? "| " : "") + item(r.branches[b][k])));
-    std::string head = padded(r.name.name, pad[i]) + " : ";
-    out.push_back(concat({text(head), nest(columns(head), fill(std::move(words), " "))}));
+    std::string head = padded(r.name.name, pad[i]) + " ";
+    out.push_back(concat({text(head + ": "), nest(columns(head), grammar_rule(r))}));
     line_after(out, r.comments);
   }
   for (const std::string& c : x.dangling) {
