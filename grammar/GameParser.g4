@@ -44,7 +44,13 @@ metricDecl: KwMetric text? (KwAt ident KwIn expression)? Assign expression;
 keyDecl: KwKey text Assign expression;
 generateDecl: KwGenerate block;
 grammarDecl: KwGrammar ident LBrace grammarRule* RBrace;
-grammarRule: ident Colon grammarBranch (Pipe grammarBranch)*;
+grammarRule: grammarName Colon grammarBranch (Pipe grammarBranch)*;
+// Alternatives are often verbs, so every word of the language can be one's name.
+grammarName
+  : ident
+  | KwAbort | KwAnd | KwAsk | KwBreak | KwBrief | KwDiv | KwElse | KwExpect | KwFalse | KwFn | KwFor | KwForbid | KwGives | KwIf | KwIn | KwIs
+  | KwLet | KwLose | KwMatch | KwMod | KwNan | KwNone | KwNot | KwOr | KwRetry | KwReturn | KwReveal | KwSay | KwTell | KwThen | KwTrue | KwVar | KwWin
+  ;
 
 // ---- types
 

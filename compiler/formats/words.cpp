@@ -13,44 +13,15 @@ using ast::FormatItem;
 using Kind = FormatItem::Kind;
 using rt::WordOp;
 
-const ast::GrammarRule* rule_of(const ast::GrammarDecl& grammar, const std::string& name) {
-  for (const ast::GrammarRule& r : grammar.rules)
-    if (r.name.name == name) return &r;
-  return nullptr;
-}
-
-using Known = std::map<std::string, bool>;  // of parts
-
-bool empty(const ast::GrammarDecl& grammar, const GrammarBranches& branches, Known& known);
-bool empty(const ast::GrammarDecl& grammar, const FormatItem& item, Known& known) {
-  switch (item.kind) {
-    case Kind::Literal: return literal_words(item.text).empty();
-    case Kind::Optional: return true;
-    case Kind::Choice: return empty(grammar, item.branches, known);
-    case Kind::Repeat: return !item.once || empty(grammar, item.branches, known);
-    case Kind::Capture: {
-      const ast::GrammarRule* part = item.char_class == "word" ? nullptr : rule_of(grammar, item.char_class);
-      if (!part) return false;
-      auto [at, fresh] = known.try_emplace(item.char_class, false);
-      if (fresh) {
-        const bool result = empty(grammar, part->branches, known);
-        known[item.char_class] = result;
-        return result;
-      }
-      return at->second;
-    }
-  }
-  return false;
-}
-bool empty(const ast::GrammarDecl& grammar, const GrammarBranches& branches, Known& known) {
-  return std::any_of(branches.begin(), branches.end(), [&](const std::vector<FormatItem>& branch) {
-    return std::all_of(branch.begin(), branch.end(), [&](const FormatItem& i) { return empty(grammar, i, known); });
-  });
+std::map<std::string, const ast::GrammarRule*> by_name(const ast::GrammarDecl& grammar) {
+  std::map<std::string, const ast::GrammarRule*> out;
+  for (const ast::GrammarRule& r : grammar.rules) out.emplace(r.name.name, &r);
+  return out;
 }
 
 class Compiler {
  public:
-  Compiler(const ast::GrammarDecl& grammar, size_t limit) : grammar_(grammar), limit_(limit) {
+  Compiler(const ast::GrammarDecl& grammar, size_t limit) : grammar_(grammar), rules_(by_name(grammar)), limit_(limit) {
     for (const ast::GrammarRule& rule : grammar.rules)
       each_item(rule.branches, [&](const FormatItem& item) {
         if (item.name && captures_.emplace(item.name->name, captures_.size()).second)
@@ -125,11 +96,16 @@ class Compiler {
         break;
       case Kind::Capture: {
         const int64_t capture = it.name ? static_cast<int64_t>(captures_.at(it.name->name)) : 0;
-        if (it.name) emit(WordOp::Begin, capture);
+        const uint32_t inside = depth_;
+        if (it.name) {
+          emit(WordOp::Begin, inside);
+          out_.open = std::max(out_.open, ++depth_);
+        }
         if (it.among) emit(it.except ? WordOp::Except : WordOp::Among, among_.at(&it));
         else if (it.char_class == "word") emit(WordOp::Word);
-        else any_of(rule_of(grammar_, it.char_class)->branches);
-        if (it.name) emit(WordOp::End, capture);
+        else any_of(rules_.at(it.char_class)->branches);
+        depth_ = inside;
+        if (it.name) emit(WordOp::End, capture * rt::kOpenCaptures + inside);
         break;
       }
       case Kind::Optional: {
@@ -156,8 +132,10 @@ class Compiler {
   }
 
   const ast::GrammarDecl& grammar_;
+  std::map<std::string, const ast::GrammarRule*> rules_;
   size_t limit_;
   WordProgram out_;
+  uint32_t depth_ = 0;  // captures that are open
   std::map<std::string, size_t> captures_;
   std::map<const FormatItem*, int64_t> among_;
   std::map<std::pair<std::string, bool>, int64_t> texts_;
@@ -186,9 +164,29 @@ std::vector<std::string> literal_words(const std::string& literal) {
 
 WordProgram compile(const ast::GrammarDecl& grammar, size_t limit) { return Compiler(grammar, limit).run(); }
 
-bool may_be_empty(const ast::GrammarDecl& grammar, const GrammarBranches& branches) {
-  Known known;
-  return empty(grammar, branches, known);
+Emptiness::Emptiness(const ast::GrammarDecl& grammar) : rules_(by_name(grammar)) {}
+
+bool Emptiness::operator()(const GrammarBranches& branches) {
+  return std::any_of(branches.begin(), branches.end(), [&](const std::vector<FormatItem>& branch) {
+    return std::all_of(branch.begin(), branch.end(), [&](const FormatItem& i) { return of(i); });
+  });
+}
+
+bool Emptiness::of(const FormatItem& item) {
+  switch (item.kind) {
+    case Kind::Literal: return literal_words(item.text).empty();
+    case Kind::Optional: return true;
+    case Kind::Choice: return (*this)(item.branches);
+    case Kind::Repeat: return !item.once || (*this)(item.branches);
+    case Kind::Capture: {
+      if (item.char_class == "word") return false;
+      auto [known, fresh] = parts_.try_emplace(item.char_class, false);
+      auto part = rules_.find(item.char_class);
+      if (fresh && part != rules_.end()) known->second = (*this)(part->second->branches);
+      return known->second;
+    }
+  }
+  return false;
 }
 
 }  // namespace ppc::formats

@@ -4,6 +4,7 @@
 // preferred: alternatives as they are written, of what may be missing or repeated as much as possible, and what stands
 // further to the left before what follows it. (That is what a backtracking regular expression over words does.)
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -35,14 +36,24 @@ struct WordProgram {
   std::vector<Text> texts;              // names of alternatives, words of literals
   std::vector<std::string> captures;    // in the order of the grammar's text; the same name is the same capture
   std::vector<const ast::Expr*> among;  // of `{word in …}`, in the order of the grammar's text
+  uint32_t open = 0;                    // how many captures can be open at a time, by captures in parts that are captured
   bool too_large = false;               // then there is no code
 };
 
-/// `limit`: of instructions, with the parts written out. The parts that the rules name must exist, and none may stand in
-/// itself; what is repeated must not be able to match no word.
+/// `limit`: of instructions, with the parts written out. The parts that the rules name must exist, none may stand in itself,
+/// nor more than 100 in each other; what is repeated must not be able to match no word.
 WordProgram compile(const ast::GrammarDecl&, size_t limit = 4096);
 
-/// Whether no words at all have this form. Names of parts that do not exist, or stand in themselves, count as words.
-bool may_be_empty(const ast::GrammarDecl&, const GrammarBranches&);
+/// Whether no words at all have a form. Names of parts that do not exist count as words; no part may stand in itself.
+class Emptiness {
+ public:
+  explicit Emptiness(const ast::GrammarDecl&);
+  bool operator()(const GrammarBranches&);
+
+ private:
+  bool of(const ast::FormatItem&);
+  std::map<std::string, const ast::GrammarRule*> rules_;
+  std::map<std::string, bool> parts_;
+};
 
 }  // namespace ppc::formats

@@ -110,7 +110,8 @@ class Checker {
     const ast::GrammarDecl* decl = nullptr;
     TypeId type = 0;
     formats::WordProgram program;
-    uint32_t first_function = 0;  // of those that give the words of `{word in …}`
+    std::vector<const ast::Expr*> among;  // of `{word in …}`, in the order of the program's sets
+    uint32_t first_function = 0;          // of those that give their words
     bool good = false;
   };
   struct Callable {

@@ -46,9 +46,47 @@ void Checker::declare_grammar(const ast::GrammarDecl& decl) {
     out_.emit(kGrammar, decl.name.span, {"`" + name + "` has no alternatives"})
         .hint("an alternative's name begins with a small letter, such as `take : \"take\" {thing: word}`; capitals are for parts");
 
+  // How many parts stand inside each, which must not be itself.
+  std::map<std::string, int> height;  // 0: being looked at
+  std::vector<std::string> path;
+  bool sound = true;
+  auto visit = [&](auto&& self, const std::string& part) -> int {
+    auto [at, fresh] = height.try_emplace(part, 0);
+    if (!fresh) {
+      if (at->second == 0 && sound) {
+        sound = false;
+        std::string way;
+        for (size_t i = static_cast<size_t>(std::find(path.begin(), path.end(), part) - path.begin()); i < path.size(); ++i)
+          way += "`" + path[i] + "` → ";
+        out_.emit(kRecursivePart, rules.at(part)->name.span, {part, way + "`" + part + "`"})
+            .hint("say how often with `*` or `+`, or write out as many as there can be");
+      }
+      return at->second;
+    }
+    path.push_back(part);
+    int most = 0;
+    if (path.size() <= kMostParts)
+      formats::each_item(rules.at(part)->branches, [&](const FormatItem& item) {
+        if (names_part(item) && formats::is_part(item.char_class) && rules.count(item.char_class))
+          most = std::max(most, self(self, item.char_class));
+      });
+    else
+      most = kMostParts;
+    path.pop_back();
+    if (most >= kMostParts && sound) {
+      sound = false;
+      const std::string& outermost = path.empty() ? part : path.front();
+      out_.emit(kGrammar, rules.at(outermost)->name.span,
+                {"in `" + outermost + "` parts stand in parts, more than " + std::to_string(kMostParts) + " deep"});
+    }
+    return height[part] = most + 1;
+  };
+  for (const ast::GrammarRule& r : decl.rules) visit(visit, r.name.name);
+
   Type record = game_->types[g.type];
   record.names = {"rule"};
   std::set<std::string> used, captures;
+  formats::Emptiness empty(decl);
   for (const ast::GrammarRule& r : decl.rules)
     formats::each_item(r.branches, [&](const FormatItem& item) {
       if (item.name && item.name->name == "rule")
@@ -59,9 +97,10 @@ void Checker::declare_grammar(const ast::GrammarDecl& decl) {
         out_.emit(kGrammar, item.span, {"there is no word in this text"}).hint("what may be missing stands in `[ ]`");
       if (item.among && item.char_class != "word")
         out_.emit(kGrammar, item.class_span, {"only `word` goes with `in` and `not in`"}).hint("write `{word in …}`");
-      if (item.kind == FormatItem::Kind::Repeat && formats::may_be_empty(decl, item.branches))
+      if (sound && item.kind == FormatItem::Kind::Repeat && empty(item.branches))
         out_.emit(kGrammar, item.span, {"what is repeated here may be no words at all"})
             .hint("`*` says already that it may be missing");
+      if (item.among) g.among.push_back(item.among.get());
       if (!names_part(item)) return;
       used.insert(item.char_class);
       auto at = rules.find(item.char_class);
@@ -81,40 +120,6 @@ void Checker::declare_grammar(const ast::GrammarDecl& decl) {
   record.args.assign(record.names.size(), game_->types.text_);
   game_->types.complete(g.type, std::move(record));
 
-  // How many parts stand inside each, which must not be itself.
-  std::map<std::string, int> height;  // 0: being looked at
-  std::vector<std::string> path;
-  bool reported = false;
-  auto visit = [&](auto&& self, const std::string& part) -> int {
-    auto [at, fresh] = height.try_emplace(part, 0);
-    if (!fresh) {
-      if (at->second == 0 && !reported) {
-        reported = true;
-        std::string way;
-        for (size_t i = static_cast<size_t>(std::find(path.begin(), path.end(), part) - path.begin()); i < path.size(); ++i)
-          way += "`" + path[i] + "` → ";
-        out_.emit(kRecursivePart, rules.at(part)->name.span, {part, way + "`" + part + "`"})
-            .hint("say how often with `*` or `+`, or write out as many as there can be");
-      }
-      return at->second;
-    }
-    path.push_back(part);
-    int most = 0;
-    if (path.size() <= kMostParts)
-      formats::each_item(rules.at(part)->branches, [&](const FormatItem& item) {
-        if (names_part(item) && rules.count(item.char_class)) most = std::max(most, self(self, item.char_class));
-      });
-    else
-      most = kMostParts;
-    path.pop_back();
-    if (most >= kMostParts && !reported) {
-      reported = true;
-      out_.emit(kGrammar, rules.at(part)->name.span, {"in `" + part + "` there are parts in parts, more than " + std::to_string(kMostParts) + " deep"});
-    }
-    return height[part] = most + 1;
-  };
-  for (auto& [n, rule] : rules) visit(visit, n);
-
   if (out_.errors() == before) {
     g.program = formats::compile(decl);
     if (g.program.too_large)
@@ -125,7 +130,7 @@ void Checker::declare_grammar(const ast::GrammarDecl& decl) {
   }
   g.good = out_.errors() == before;
   g.first_function = static_cast<uint32_t>(game_->functions.size());
-  for (const ast::Expr* e : g.program.among) {
+  for (const ast::Expr* e : g.among) {
     Function f;
     f.name = "words of " + name;
     f.span = e->span;
@@ -145,8 +150,8 @@ void Checker::check_grammars() {
   TypeTable& t = game_->types;
   const TypeId texts = t.set(t.text_);
   for (const Grammar& g : grammars_) {
-    for (uint32_t i = 0; i < g.program.among.size(); ++i) {
-      const ast::Expr& e = *g.program.among[i];
+    for (uint32_t i = 0; i < g.among.size(); ++i) {
+      const ast::Expr& e = *g.among[i];
       Function& f = game_->functions[g.first_function + i];
       Context* outer = ctx_;
       Context context;
@@ -212,11 +217,11 @@ ValuePtr Checker::parsed(Span span, ValuePtr v, TypeId want) {
     any_case |= literal.any_case;
     literals.push_back(m.text(literal.text));
   }
-  for (uint32_t i = 0; i < g->program.among.size(); ++i) {
+  for (uint32_t i = 0; i < g->among.size(); ++i) {
     sets.push_back(m.op(Op::Call, texts));
     sets.back()->function = g->first_function + i;
   }
-  ValuePtr program = integers({static_cast<int64_t>(g->program.captures.size()), texts, any_case}, g->program.code);
+  ValuePtr program = integers({static_cast<int64_t>(g->program.captures.size()), g->program.open, texts, any_case}, g->program.code);
   return m.call(B::TextParse, want, std::move(v), std::move(program), m.of(Op::MakeList, t.list(t.text_), std::move(literals)),
                 m.of(Op::MakeList, t.list(texts), std::move(sets)));
 }

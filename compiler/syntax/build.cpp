@@ -791,7 +791,7 @@ class Builder {
     GrammarRule out;
     out.span = span(c);
     out.comments = before(out.span.begin, &out.doc);
-    out.name = ident(c->ident());
+    out.name = {c->grammarName()->getText(), span(c->grammarName())};
     out.branches = branches(c->grammarBranch());
     after(out.comments, out.span.end);
     return out;

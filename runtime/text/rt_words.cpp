@@ -12,12 +12,12 @@ struct Matcher {
   ppc_ctx* c;
   List code, texts, sets, words, lowered;
   int64_t set_type;
-  uint32_t captures, size;
-  uint32_t caught, tried, stack;  // in the scratch: u32 pairs; bits; entries of two u32
+  uint32_t captures, open, size;
+  uint32_t caught, tried, stack;  // in the scratch: u32 pairs, then where open ones began; bits; entries of two u32
   uint32_t depth = 0;
   int64_t rule = 0;
 
-  // An entry is an instruction and a word, or, with the top bit set, a bound of a capture and what it was before.
+  // An entry is an instruction and a word, or, with the top bit set, a place of `caught` and what stood there before.
   static constexpr uint32_t kUndo = 1u << 31;
 
   uint8_t* scratch(uint32_t offset) const { return c->seg[PPC_SCRATCH] + offset; }
@@ -38,8 +38,8 @@ struct Matcher {
   }
 
   void prepare() {
-    caught = scratch_object(c, 8 * static_cast<uint64_t>(captures));
-    for (uint32_t i = 0; i < 2 * captures; ++i) bound(i) = 0;
+    caught = scratch_object(c, 4 * (uint64_t{2} * captures + open));
+    for (uint32_t i = 0; i < 2 * captures + open; ++i) bound(i) = 0;
     const uint64_t bytes = (static_cast<uint64_t>(size) * (words.n + 1) + 7) / 8;
     charge_bytes(c, bytes);
     tried = scratch_object(c, bytes);
@@ -70,8 +70,13 @@ struct Matcher {
           case WordOp::Except: fits = at < words.n && !ppc_rt_set_contains(c, sets[argument], words[at++], set_type); break;
           case WordOp::Split: push(argument, at); break;
           case WordOp::Jump: pc = argument; break;
-          case WordOp::Begin: catches(2 * argument, at); break;
-          case WordOp::End: catches(2 * argument + 1, at); break;
+          case WordOp::Begin: sets_bound(2 * captures + argument, at); break;
+          case WordOp::End: {
+            const uint32_t k = argument / kOpenCaptures;
+            sets_bound(2 * k, bound(2 * captures + argument % kOpenCaptures));
+            sets_bound(2 * k + 1, at);
+            break;
+          }
           case WordOp::Rule: rule = texts[argument]; break;
           case WordOp::Done:
             if (at == words.n) return true;
@@ -81,7 +86,7 @@ struct Matcher {
     }
     return false;
   }
-  void catches(uint32_t i, uint32_t at) {
+  void sets_bound(uint32_t i, uint32_t at) {
     push(kUndo | i, bound(i));
     bound(i) = at;
   }
@@ -118,12 +123,13 @@ extern "C" int64_t ppc_rt_text_parse(ppc_ctx* c, int64_t v, int64_t program, int
   m.texts = list(c, texts);
   m.sets = list(c, sets);
   m.captures = static_cast<uint32_t>(m.code[0]);
-  m.set_type = m.code[1];
+  m.open = static_cast<uint32_t>(m.code[1]);
+  m.set_type = m.code[2];
   m.size = m.code.n - static_cast<uint32_t>(kWordHead);
   const uint32_t start = c->scratch_top;
   const int64_t record = ppc_rt_record_new(c, m.captures + 1);
   m.words = list(c, ppc_rt_text_words(c, v));
-  if (m.code[2]) m.lowered = list(c, ppc_rt_text_words(c, ppc_rt_text_lower(c, v)));
+  if (m.code[3]) m.lowered = list(c, ppc_rt_text_words(c, ppc_rt_text_lower(c, v)));
   m.prepare();
   const bool fits = m.run();
   c->scratch_top = fits ? m.tried : start;

@@ -1,0 +1,1 @@
+ppc_unit_test(words ppc_formats ppc_rt)
