@@ -988,6 +988,7 @@ D declaration(const Decl& d, int width) {
 
 std::string print(const Expr& e) { return flat(expr(e)); }
 std::string print(const TypeExpr& t) { return flat(type(t)); }
+std::string print(const GrammarRule& r) { return r.name.name + " : " + alternatives(r.branches); }
 
 std::string print(const File& file) {
   std::vector<D> out;

@@ -14,6 +14,8 @@ std::string print(const File&);
 /// One expression or type on one line, as in source.
 std::string print(const Expr&);
 std::string print(const TypeExpr&);
+/// A rule of a grammar on one line.
+std::string print(const GrammarRule&);
 
 /// The tree as nested lists, without places, comments and layout; equal trees and only they have equal dumps.
 std::string dump(const File&);

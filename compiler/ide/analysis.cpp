@@ -68,6 +68,14 @@ class Walker {
         o.predicate = &p;
         origins_[key(p.name.span)] = o;
       }
+    } else if (auto* x = std::get_if<ast::GrammarDecl>(&d.node)) {
+      named(x->name);
+      for (const ast::GrammarRule& r : x->rules) {
+        Origin o = origin_;
+        o.rule = &r;
+        origins_[key(r.name.span)] = o;
+        for (const auto& branch : r.branches) words(branch);
+      }
     } else if (auto* x = std::get_if<ast::PlayerDecl>(&d.node)) named(x->name);
     else if (auto* x = std::get_if<ast::UseDecl>(&d.node)) {
       for (const ast::Ident& name : x->names) named(name);
@@ -124,6 +132,12 @@ class Walker {
         visible_.push_back({item.name->span, range});
       }
       for (const auto& branch : item.branches) captures(branch, s, range);
+    }
+  }
+  void words(const std::vector<ast::FormatItem>& items) {
+    for (const ast::FormatItem& item : items) {
+      if (item.among) expr(*item.among);
+      for (const auto& branch : item.branches) words(branch);
     }
   }
   void consequence(const ast::Consequence& c) { block(c.body); }

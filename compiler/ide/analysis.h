@@ -26,6 +26,7 @@ struct Origin {
   const ast::Param* param = nullptr;
   const ast::Predicate* predicate = nullptr;
   const ast::FormatItem* capture = nullptr;
+  const ast::GrammarRule* rule = nullptr;
   const ast::Stmt* statement = nullptr;  // let, for, round, ask, resource, …
 };
 

@@ -357,7 +357,7 @@ class Completer {
   void types() {
     for (const char* t : {"int", "float", "bool", "text", "regex", "document", "set", "map"}) add(C::Type, t, "", sema::describe(std::string(t)));
     for (const sema::Declared& d : a_.names().declared) {
-      if (d.kind == K::Record) declared(C::Record, d);
+      if (d.kind == K::Record || d.kind == K::Grammar) declared(C::Record, d);
       if (d.kind == K::Enum) declared(C::Enum, d);
       if (d.kind == K::Move) declared(C::Move, d);
       if (d.kind == K::Predicate) add(C::Type, "fact", "", sema::describe(std::string("fact")));
@@ -441,7 +441,7 @@ class Completer {
       if (d.kind == K::Resource && !(o && o->statement)) declared(C::Field, d);
       if (d.kind == K::Function || d.kind == K::Predicate) declared(C::Function, d);
       if (d.kind == K::Enum) declared(C::Enum, d);
-      if (d.kind == K::Record) declared(C::Record, d);
+      if (d.kind == K::Record || d.kind == K::Grammar) declared(C::Record, d);
       if (d.kind == K::Library) declared(C::Function, d);
     }
     if (decl == "move") add(C::Variable, "said", "text", sema::describe(std::string("said")));
@@ -454,6 +454,7 @@ class Completer {
     for (const sema::Row& row : sema::rows())
       if (row.form == sema::Row::Form::Function && !row.library && (chance || !row.chance))
         add(C::Function, row.name, sema::signature(row) + " -> " + row.result, sema::describe(row));
+    add(C::Function, "parse", "parse(text) -> GRAMMAR?", sema::describe(std::string("parse")));
     add(C::Function, "json", "json(text) -> T?", sema::describe(std::string("json")));
     add(C::Function, "literal", "literal(text) -> T?", sema::describe(std::string("literal")));
     keywords({"if", "match", "any", "all", "not", "true", "false", "none", "nan", "reveal"});

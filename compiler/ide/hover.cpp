@@ -74,6 +74,7 @@ Description describe(const Analysis& a, const sema::Declared& d) {
   const std::string typed = type.empty() ? "" : " : " + type;
   if (o && o->field) out.doc = joined(o->field->doc);
   else if (o && o->predicate) out.doc = joined(o->predicate->doc);
+  else if (o && o->rule) out.doc = joined(o->rule->doc);
   else if (o && o->decl && !o->param && !o->capture && !o->statement && d.kind != K::EnumValue && d.kind != K::Library) out.doc = joined(o->decl->doc);
   auto field_of = [&](const char* where, const std::vector<sema::Field>& fields) {
     const sema::Field& f = fields[d.index];
@@ -143,6 +144,14 @@ Description describe(const Analysis& a, const sema::Declared& d) {
       out.notes.push_back("what can be true of the world: a `fact`");
       break;
     }
+    case K::Grammar: {
+      out.code = "grammar " + d.name + " {";
+      const auto* grammar = o && o->decl ? std::get_if<ast::GrammarDecl>(&o->decl->node) : nullptr;
+      for (size_t i = 0; grammar && i < grammar->rules.size(); ++i) out.code += "\n  " + ast::print(grammar->rules[i]);
+      out.code += grammar && !grammar->rules.empty() ? "\n}" : " }";
+      break;
+    }
+    case K::Rule: out.code = o && o->rule ? ast::print(*o->rule) : d.name; break;
     case K::Move: {
       const sema::Move& m = game.moves[d.index];
       std::vector<std::string> who;

@@ -23,6 +23,8 @@ const char* what(K kind) {
     case K::Enum: return "an enum";
     case K::EnumValue: return "a value of an enum";
     case K::Predicate: return "a predicate";
+    case K::Grammar: return "a grammar";
+    case K::Rule: return "a rule of a grammar";
     case K::Move: return "a move";
     case K::Function: return "a function";
     case K::Step: return "a step";

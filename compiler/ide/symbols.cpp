@@ -67,6 +67,9 @@ std::vector<Symbol> symbols(const Analysis& a, uint32_t file) {
         for (const ast::Ident& t : p.terms) terms += (terms.size() > 1 ? ", " : "") + t.name;
         s.children.push_back({K::Predicate, p.name.name, terms + ")", p.span, p.name.span, {}});
       }
+    } else if (auto* x = std::get_if<ast::GrammarDecl>(&d.node)) {
+      named(K::Record, x->name, "grammar");
+      for (const ast::GrammarRule& r : x->rules) s.children.push_back({K::Field, r.name.name, "", r.span, r.name.span, {}});
     } else if (auto* x = std::get_if<ast::PlayerDecl>(&d.node)) {
       named(K::Player, x->name, "player");
     } else if (auto* x = std::get_if<ast::ResourceDecl>(&d.node)) {
@@ -113,7 +116,8 @@ std::vector<Token> tokens(const Analysis& a, uint32_t file) {
       case D::Player: t.kind = T::Player, t.fixed = true; break;
       case D::Experiment: case D::Instance: case D::Resource: t.kind = T::Field, t.fixed = true; break;
       case D::State: case D::Memory: case D::RecordField: t.kind = T::Field; break;
-      case D::Record: t.kind = T::Record; break;
+      case D::Record: case D::Grammar: t.kind = T::Record; break;
+      case D::Rule: t.kind = T::Type; break;
       case D::Enum: t.kind = T::Enum; break;
       case D::EnumValue: t.kind = T::EnumValue; break;
       case D::Move: t.kind = T::Move; break;

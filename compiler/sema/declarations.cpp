@@ -277,6 +277,7 @@ void Checker::collect() {
         n.type = game_->types.intern(type);
         n.span = gr->name.span;
         types_[gr->name.name] = n;
+        declares(Declared::Kind::Grammar, gr->name.name, n.span, n.type);
       } else if (as<ast::FnDecl>(d) || as<ast::StepDecl>(d)) {
         auto* fn = as<ast::FnDecl>(d);
         const ast::Ident& name = fn ? fn->name : as<ast::StepDecl>(d)->name;

@@ -122,6 +122,8 @@ const Lines& words() {
       {"notes", "The texts noted under a key."},
       {"json", "Reads a text as JSON, as the type that is wanted; `none` when it is something else."},
       {"literal", "Reads a text as a Python literal, as the type that is wanted; `none` when it is something else."},
+      {"parse", "Reads a text by a grammar, as its record; `none` when the text does not fit."},
+      {"rule", "The name of the grammar's alternative that the text fits."},
       {"fill", "Replaces in order: `t.fill(\"$A$\" = a, \"$B$\" = b)`; values of any type."},
       {"int", "A whole number of 64 bits; overflow is a fault. `int 1..20` is checked where instances are read, and bounds loops."},
       {"float", "An IEEE double; `nan` is one. Division by 0 is nan."},

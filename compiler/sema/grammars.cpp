@@ -40,6 +40,7 @@ void Checker::declare_grammar(const ast::GrammarDecl& decl) {
   for (const ast::GrammarRule& r : decl.rules) {
     auto [first, added] = rules.try_emplace(r.name.name, &r);
     if (!added) out_.emit(kDuplicate, r.name.span, {r.name.name}).label(first->second->name.span, "first declared here");
+    if (added) declares(Declared::Kind::Rule, r.name.name, r.name.span);
     alternatives |= !formats::is_part(r.name.name);
   }
   if (!alternatives)
@@ -87,12 +88,18 @@ void Checker::declare_grammar(const ast::GrammarDecl& decl) {
   record.names = {"rule"};
   std::set<std::string> used, captures;
   formats::Emptiness empty(decl);
+  auto caught = [&](Span at) {
+    declares(Declared::Kind::RecordField, record.names.back(), at, game_->types.text_);
+    members_[{g.type, record.names.back()}] = at;
+  };
   for (const ast::GrammarRule& r : decl.rules)
     formats::each_item(r.branches, [&](const FormatItem& item) {
       if (item.name && item.name->name == "rule")
         out_.emit(kDuplicate, item.name->span, {"rule"}).hint("`rule` says which alternative it is; choose another name");
       else if (item.name && captures.insert(item.name->name).second)
-        record.names.push_back(item.name->name);
+        record.names.push_back(item.name->name), caught(item.name->span);
+      else if (item.name)
+        uses_member(item.name->span, g.type, item.name->name);
       if (item.kind == FormatItem::Kind::Literal && formats::literal_words(item.text).empty())
         out_.emit(kGrammar, item.span, {"there is no word in this text"}).hint("what may be missing stands in `[ ]`");
       if (item.among && item.char_class != "word")
@@ -101,10 +108,14 @@ void Checker::declare_grammar(const ast::GrammarDecl& decl) {
         out_.emit(kGrammar, item.span, {"what is repeated here may be no words at all"})
             .hint("`*` says already that it may be missing");
       if (item.among) g.among.push_back(item.among.get());
+      if (item.kind == FormatItem::Kind::Capture && item.char_class == "word") uses_own(item.class_span, "word");
       if (!names_part(item)) return;
       used.insert(item.char_class);
       auto at = rules.find(item.char_class);
-      if (at != rules.end() && formats::is_part(item.char_class)) return;
+      if (at != rules.end() && formats::is_part(item.char_class)) {
+        uses(item.class_span, at->second->name.span);
+        return;
+      }
       auto report = out_.emit(kUnknownPart, item.class_span, {name, item.char_class});
       if (at != rules.end()) {
         report.label(at->second->name.span, "this is an alternative; the names of parts begin with a capital");

@@ -14,8 +14,8 @@ namespace ppc::sema {
 /// Something with a name. Known by the place of its name, which no two share.
 struct Declared {
   enum class Kind {
-    Player, Experiment, Instance, Resource, State, Memory, Record, RecordField, Enum, EnumValue, Predicate, Move, Function, Step, Bot,
-    Parameter, Capture, Variable, Library
+    Player, Experiment, Instance, Resource, State, Memory, Record, RecordField, Enum, EnumValue, Predicate, Grammar, Rule, Move,
+    Function, Step, Bot, Parameter, Capture, Variable, Library
   } kind = Kind::Variable;
   std::string name;
   Span span;

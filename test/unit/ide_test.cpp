@@ -137,6 +137,50 @@ TEST(Names, EveryUseKnowsItsDeclaration) {
   EXPECT_EQ(at("log_try(what"), (Strings{"21:log_try declared", "41:log_try"}));
 }
 
+TEST(Names, InGrammars) {
+  const std::string text = R"(game g
+player p
+resource colours : [text] = "colours.json"
+/// What to do.
+grammar Order {
+  take : "take" [{Which}] {thing: Name} | "get" {thing: word}
+  /// Of several.
+  Which : {word in [c for c in colours]}
+  Name  : {word}+
+}
+move Say by p {
+  format {said_so: text} else abort "form"
+  let order = parse(said_so) as Order else abort "no order"
+  gives order.thing
+}
+play {
+  let x = ask p for Say
+  if x.order.rule == "take" { win }
+  lose
+}
+)";
+  ide::Analysis a(kPath, of(text));
+  for (const auto& r : a.reports()) ADD_FAILURE() << r.message;
+  auto at = [&](const std::string& around, size_t within = 0) { return all_of(a, place(text, around, within)); };
+  EXPECT_EQ(at("thing: Name"), (Strings{"6:thing declared", "6:thing", "14:thing"}));
+  EXPECT_EQ(at("{Which}", 1), (Strings{"6:Which", "8:Which declared"}));
+  EXPECT_EQ(at("Order {"), (Strings{"5:Order declared", "13:Order"}));
+  EXPECT_EQ(at("colours]"), (Strings{"3:colours declared", "8:colours"}));
+  auto hover = [&](const std::string& around, size_t within = 0) {
+    auto d = ide::hover(a, 0, place(text, around, within));
+    return d ? d->code + "|" + d->doc : "nothing";
+  };
+  EXPECT_EQ(hover("{Which}", 1), "Which : {word in [c for c in colours]}|Of several.");
+  EXPECT_EQ(hover("Order else"), "grammar Order {\n  take : \"take\" [{Which}] {thing: Name} | \"get\" {thing: word}\n"
+                                 "  Which : {word in [c for c in colours]}\n  Name : {word}+\n}|What to do.");
+  EXPECT_NE(hover("parse(").find("grammar"), std::string::npos);
+  EXPECT_NE(hover("rule =="), "nothing");
+  std::vector<ide::Symbol> symbols = ide::symbols(a, 0);
+  auto grammar = std::find_if(symbols.begin(), symbols.end(), [](const ide::Symbol& s) { return s.name == "Order"; });
+  ASSERT_NE(grammar, symbols.end());
+  EXPECT_EQ(grammar->children.size(), 3u);
+}
+
 TEST(Names, EveryNameOfEveryGameMeansSomething) {
   // Words that are names, in games without a mistake, are declarations, uses, or the language's own.
   size_t games = 0;
