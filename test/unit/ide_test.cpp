@@ -168,7 +168,10 @@ play {
   EXPECT_EQ(at("colours]"), (Strings{"3:colours declared", "8:colours"}));
   auto hover = [&](const std::string& around, size_t within = 0) {
     auto d = ide::hover(a, 0, place(text, around, within));
-    return d ? d->code + "|" + d->doc : "nothing";
+    if (!d) return std::string("nothing");
+    std::string out = d->code + "|" + d->doc;
+    for (const std::string& note : d->notes) out += note;
+    return out;
   };
   EXPECT_EQ(hover("{Which}", 1), "Which : {word in [c for c in colours]}|Of several.");
   EXPECT_EQ(hover("Order else"), "grammar Order {\n  take : \"take\" [{Which}] {thing: Name} | \"get\" {thing: word}\n"
