@@ -17,8 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!text::check_utf8(text).valid) continue;
     std::optional<words::Read> found, wanted;
     if (real.run(text, found, 100'000) != PPC_FAULT_NONE) continue;
-    // ASCII only: the reference knows no other letters that have two cases.
-    if (!text::check_utf8(text).ascii || !words::Naive(maker, formats::literal_words(text)).run(real.captures, wanted)) continue;
+    // ASCII only: the reference knows no other letters that have two cases. Few words: it calls itself for each.
+    const std::vector<std::string> some = formats::literal_words(text);
+    if (!text::check_utf8(text).ascii || some.size() > 40 || !words::Naive(maker, some).run(real.captures, wanted)) continue;
     fuzz::require(found == wanted, "the matcher does not find what comes first");
   }
   return 0;

@@ -61,6 +61,17 @@ play {
   lose
 }
 """,
+    "Texts read by a grammar": """game demo
+state { colours : set<text> = {"blue", "red"} }
+player guesser
+move Try by guesser { format {command: text}  else abort "no command" }
+play {
+  colours.add("green")
+  let move = ask guesser for Try
+  if taken(move.command) == "lamp" { win }
+  lose
+}
+""",
     "Bots and generators": """game demo
 experiment { max_turns : int 1..5 }
 instance { target_word : text  related_word : [text] max 5  words : [text] = [] }
