@@ -931,7 +931,7 @@ void Checker::check_metrics() {
       r.span = decl->value->span;
       if (decl->named) {
         // A number, or something else that tells of the episode.
-        r.value = expr(*decl->value, t.float_);
+        r.value = std::holds_alternative<ast::MapLit>(decl->value->node) ? typed(*decl->value, t.document_) : expr(*decl->value, t.float_);
         const Kind kind = t[r.value->type].kind;
         const bool tells = kind != Kind::Int && kind != Kind::Float && kind != Kind::Bool && kind != Kind::Optional && kind != Kind::Void;
         if (!bad(*r.value) && tells) m.tells = r.value->type;
@@ -974,7 +974,7 @@ void Checker::check_keys() {
       Statement r;
       r.op = S::Return;
       r.span = decl->value->span;
-      r.value = typed(*decl->value, kNoType);
+      r.value = typed(*decl->value, std::holds_alternative<ast::MapLit>(decl->value->node) ? game_->types.document_ : kNoType);
       k.type = r.value->type;
       k.body.statements.push_back(std::move(r));
       ctx_ = outer;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "compiler/sema/checker.h"
 #include "runtime/text/regex.h"
 
@@ -46,6 +48,11 @@ ValuePtr Checker::coerce(ValuePtr v, TypeId want, Span span) {
   if (v->type == want || bad(*v) || want == poison_ || want == kNoType) return v;
   if (want == t.float_ && v->type == t.int_) return build(span).to_float(std::move(v));
   if (want == t.text_ && v->type == t.document_) return build(span).to_text(std::move(v));
+  if (want == t.document_ && t[v->type].kind != Kind::Void) {
+    Build b = build(span);
+    ValuePtr type = b.type_index(v->type);
+    return b.call(B::JsonText, want, std::move(v), std::move(type));
+  }
   if (t[want].kind == Kind::Optional) {
     if (v->op == Op::None) {
       v->type = want;
@@ -1485,8 +1492,10 @@ ValuePtr Checker::untracked(const ast::Expr& e, TypeId want) {
   if (auto* x = as<ast::Binary>(e)) return binary(e, *x, want);
   if (auto* x = as<ast::IfExpr>(e)) {
     ValuePtr c = condition(*x->condition);
-    ValuePtr a = expr(*x->then, want);
-    ValuePtr b = x->otherwise ? expr(*x->otherwise, want != kNoType ? want : bad(*a) ? kNoType : is_bare(*x->otherwise) ? a->type : kNoType)
+    // Branches of a document may differ.
+    auto branch = [&](const ast::Expr& value, TypeId type) { return want == t.document_ ? typed(value, want) : expr(value, type); };
+    ValuePtr a = branch(*x->then, want);
+    ValuePtr b = x->otherwise ? branch(*x->otherwise, want != kNoType ? want : bad(*a) ? kNoType : is_bare(*x->otherwise) ? a->type : kNoType)
                               : poison(e.span);
     if (bad(*c) || bad(*a) || bad(*b)) return poison(e.span);
     if (!unify(a, b)) {
@@ -1503,6 +1512,10 @@ ValuePtr Checker::untracked(const ast::Expr& e, TypeId want) {
   if (auto* x = as<ast::MatchExpr>(e)) return match(e, *x, want);
   auto collection = [&](Kind kind, const std::vector<ast::ExprPtr>& items, const char* empty) -> ValuePtr {
     TypeId element = want != kNoType && want != poison_ && t[want].kind == kind ? t[want].args[0] : kNoType;
+    if (want == t.document_ && kind == Kind::List) {
+      element = t.document_;
+      want = t.list(element);
+    }
     if (items.empty()) {
       if (want == poison_) return poison(e.span);
       if (element == kNoType) {
@@ -1534,6 +1547,9 @@ ValuePtr Checker::untracked(const ast::Expr& e, TypeId want) {
     return m.of(kind == Kind::List ? Op::MakeList : Op::MakeSet, type, std::move(values));
   };
   auto map_literal = [&](const std::vector<std::pair<ast::ExprPtr, ast::ExprPtr>>& entries) -> ValuePtr {
+    // In a document each value has its own type.
+    if (want == t.document_ && std::all_of(entries.begin(), entries.end(), [](const auto& kv) { return as<ast::TextLit>(*kv.first) != nullptr; }))
+      want = t.map(t.text_, t.document_);
     bool known = want != kNoType && want != poison_ && t[want].kind == Kind::Map;
     if (entries.empty()) {
       if (known) return m.op(Op::MakeMap, want);

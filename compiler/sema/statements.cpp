@@ -201,7 +201,7 @@ void Checker::statement(const ast::Stmt& s, Statements& out) {
     if (!allowed(s, "note", {W::Play, W::Step, W::Move})) return;
     Statement m = make(S::Note, s.span);
     m.text = x->key;
-    m.value = expr(*x->value);
+    m.value = std::holds_alternative<ast::MapLit>(x->value->node) ? typed(*x->value, t.document_) : expr(*x->value);
     if (bad(*m.value)) return;
     out.push_back(std::move(m));
     return;
