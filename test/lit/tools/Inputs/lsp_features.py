@@ -84,11 +84,11 @@ def meanings(client, uri, games):
     print("HIGHLIGHTS", [(m["range"]["start"]["line"] + 1, m["kind"]) for m in marks])
     # Into a shared file.
     wordle = client.open(games / "wordle/wordle.game")
-    place = client.request("textDocument/definition", client.at(wordle, "marks(guess.word"))
+    place = client.request("textDocument/definition", client.at(wordle, "judge(guess"))
     print("SHARED", place["uri"].rsplit("/", 1)[1], place["range"]["start"]["line"] + 1)
     print("INCLUDE", client.request("textDocument/definition", client.at(wordle, '"rules.game"', 3))["uri"].rsplit("/", 1)[1])
     rules = client.open(games / "wordle/rules.game")
-    found = client.request("textDocument/references", {**client.at(rules, "fn target", 3), "context": {"includeDeclaration": False}})
+    found = client.request("textDocument/references", {**client.at(rules, "step judge", 5), "context": {"includeDeclaration": False}})
     print("EVERYWHERE", sorted({f["uri"].rsplit("/", 1)[1] for f in found}))
     for d in (wordle, rules):
         client.notify("textDocument/didClose", {"textDocument": {"uri": d}})
