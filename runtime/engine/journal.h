@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/engine/episode.h"
+#include "runtime/engine/json.h"
 
 namespace ppc::engine {
 
@@ -25,6 +26,9 @@ struct Entry {
   std::string timestamp;                                   // local time, ISO 8601
   std::string timestamp_sent;                              // GET: when the request went out
   std::optional<int64_t> prompt_tokens, reply_tokens;      // GET, where known
+  std::string finish, model;                               // GET: how the reply ended, which model it says it was; empty: unknown
+  Json logprobs;                                           // GET: [{token, logprob, …}]; null: unknown
+  int attempts = 0;                                        // GET: how often an endpoint was asked; 0: none was
 };
 
 struct Journal {

@@ -1,59 +1,115 @@
 #include "runtime/players/play.h"
 
+#include <condition_variable>
+
 namespace ppc::players {
 
-bool play_episode(engine::Worker& worker, engine::Episode& episode, Cast& cast, engine::Journal& journal,
-                  const std::function<void()>& after) {
-  std::vector<std::vector<ChatMessage>> history(cast.size());
+void Sitting::take(engine::Worker& worker, Reply reply, const std::function<void()>& after) {
+  episode.step(worker, reply.text, reply.valid);
+  const size_t before = journal.entries.size();
+  journal.collect(worker, episode);
+  for (size_t i = before; i < journal.entries.size(); ++i) {
+    engine::Entry& e = journal.entries[i];
+    if (e.kind != PPC_EV_GET) continue;
+    e.timestamp_sent = reply.sent.empty() ? sent_ : reply.sent;
+    e.prompt_tokens = reply.prompt_tokens;
+    e.reply_tokens = reply.reply_tokens;
+    e.finish = finish_name(reply.finish);
+    e.model = std::move(reply.model);
+    e.logprobs = std::move(reply.logprobs);
+    e.attempts = reply.attempts;
+    break;
+  }
+  if (after) after();
+}
+
+Sitting::State Sitting::play(engine::Worker& worker, const std::function<void()>& wake, const std::function<void()>& after) {
   worker.collect_events(true);
+  struct Quiet {
+    engine::Worker& worker;
+    ~Quiet() { worker.collect_events(false); }
+  } quiet{worker};
   auto collected = [&] {
     journal.collect(worker, episode);
     if (after) after();
   };
-  bool left = false;
-  engine::Status status = episode.start(worker);
-  collected();
-  while (status == engine::Status::Asking) {
+  if (!started_) {
+    started_ = true;
+    episode.start(worker);
+    collected();
+  }
+  while (episode.status() == engine::Status::Asking) {
+    std::optional<Answer> came;
+    {
+      std::lock_guard lock(mutex_);
+      came.swap(answer_);
+    }
+    if (came) {
+      if (auto* none = std::get_if<Unanswered>(&*came)) {
+        failure = std::move(*none);
+        return State::Failed;
+      }
+      take(worker, std::move(std::get<Reply>(*came)), after);
+      continue;
+    }
     const uint32_t who = episode.asked_player();
     if (who >= cast.size() || !cast[who]) throw engine::InputError("the game asks a player that nobody plays");
     Player& player = *cast[who];
     const std::string message(episode.message(worker));
-    const bool keeps = player.wants_history();
-    const std::string sent = engine::now_iso();
-    Reply reply;
+    sent_ = engine::now_iso();
+    bool aside = false;
+    for (size_t i = journal.entries.size(); i-- > 0;) {
+      const engine::Entry& e = journal.entries[i];
+      if (e.kind != PPC_EV_SEND || e.who != who) continue;
+      aside = e.aside;
+      break;
+    }
+    const Request request{who, episode.asked_move(), message, aside, journal, worker, episode};
+    if (player.waits()) {
+      player.ask(request, [this, wake](Answer answer) {
+        {
+          std::lock_guard lock(mutex_);
+          answer_ = std::move(answer);
+        }
+        wake();
+      });
+      return State::Waiting;
+    }
     try {
-      reply = player.reply({who, episode.asked_move(), message, keeps ? &history[who] : nullptr, worker, episode});
+      Reply reply = player.reply(request);
+      if (episode.status() == engine::Status::Done) {  // a bot faulted
+        worker.ctx()->event_count = 0;
+        collected();
+        break;
+      }
+      take(worker, std::move(reply), after);
     } catch (const PlayerLeft&) {
       left = true;
       episode.abandon(worker, "the player left");
       collected();
-      break;
     }
-    if (episode.status() == engine::Status::Done) {  // a bot faulted
-      worker.ctx()->event_count = 0;
-      collected();
-      break;
-    }
-    if (keeps) {
-      history[who].push_back({false, message});
-      history[who].push_back({true, reply.text});
-    }
-    status = episode.step(worker, reply.text);
-    const size_t before = journal.entries.size();
-    journal.collect(worker, episode);
-    for (size_t i = before; i < journal.entries.size(); ++i) {
-      engine::Entry& e = journal.entries[i];
-      if (e.kind != PPC_EV_GET) continue;
-      e.timestamp_sent = sent;
-      e.prompt_tokens = reply.prompt_tokens;
-      e.reply_tokens = reply.reply_tokens;
-    }
-    if (after) after();
   }
   for (auto& player : cast)
     if (player) player->over(episode.state().outcome, episode.state().score, episode.reason());
-  worker.collect_events(false);
-  return left;
+  return State::Over;
+}
+
+bool play_episode(engine::Worker& worker, Sitting& sitting, const std::function<void()>& after) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool woken = false;
+  while (true) {
+    const Sitting::State state = sitting.play(worker, [&] {
+      std::lock_guard lock(mutex);
+      woken = true;
+      changed.notify_one();
+    }, after);
+    if (state == Sitting::State::Over) return sitting.left;
+    if (state == Sitting::State::Failed) throw engine::SystemError(sitting.failure.error);
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return woken; });
+    woken = false;
+  }
 }
 
 }  // namespace ppc::players

@@ -8,7 +8,7 @@ class Bot final : public Player {
   explicit Bot(uint32_t entry) : entry_(entry) {}
   Reply reply(const Request& r) override {
     // A bot that faults has ended the episode; there is nothing to say any more.
-    return {r.episode.ask_bot(r.worker, entry_, r.player, r.message).value_or(""), {}, {}};
+    return {r.episode.ask_bot(r.worker, entry_, r.player, r.message).value_or("")};
   }
 
  private:
@@ -16,6 +16,16 @@ class Bot final : public Player {
 };
 
 }  // namespace
+
+namespace {
+constexpr const char* kFinish[] = {"", "stop", "length", "refusal", "empty", "invalid"};
+}
+const char* finish_name(Finish f) { return kFinish[static_cast<int>(f)]; }
+Finish finish_of(const std::string& name) {
+  for (int i = 1; i < 6; ++i)
+    if (name == kFinish[i]) return static_cast<Finish>(i);
+  return Finish::Unknown;
+}
 
 std::string Spec::model_name() const { return kind == "bot" ? "bot-" + argument : kind == "openai" || kind == "local" ? argument : kind; }
 

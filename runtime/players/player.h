@@ -1,27 +1,31 @@
 // Who answers when a game asks: a bot of the game, a script, a human; models come in behind the same interface.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "runtime/engine/episode.h"
 #include "runtime/engine/journal.h"
+#include "runtime/engine/json.h"
 
 namespace ppc::players {
 
-/// A message of a player's conversation with the game master, as chat models want it.
-struct ChatMessage {
-  bool from_player = false;
-  std::string text;
-};
+/// How a finished reply ended.
+enum class Finish : uint8_t { Unknown, Stop, Length, Refusal, Empty, Invalid };
+/// "stop", "length", "refusal", "empty", "invalid"; empty for Unknown.
+const char* finish_name(Finish);
+Finish finish_of(const std::string& name);
 
 /// What a player is asked.
 struct Request {
   uint32_t player = 0, move = 0;
-  std::string_view message;                            // good until the player uses the worker
-  const std::vector<ChatMessage>* history = nullptr;   // before this message; null unless the player wants it
+  std::string_view message;   // good until the player uses the worker
+  bool aside = false;         // a side question: the player's memory keeps neither it nor the answer
+  const engine::Journal& journal;  // what has happened so far, this message included; good during the call
   engine::Worker& worker;
   engine::Episode& episode;
 };
@@ -29,7 +33,24 @@ struct Request {
 struct Reply {
   std::string text;
   std::optional<int64_t> prompt_tokens, reply_tokens;
+  bool valid = true;          // false: `text` is what could be read of bytes that are no UTF-8
+  Finish finish = Finish::Unknown;
+  engine::Json logprobs;      // [{token, logprob, …}]; null where unknown
+  std::string model;          // which model it says it was; empty where unknown
+  int attempts = 0;           // how often it was asked; 0: not over a network
+  std::string sent;           // when it was asked, local time, ISO 8601; empty: just now
 };
+
+/// Why there is no reply.
+struct Unanswered {
+  enum class Why {
+    Request,  // this one cannot be answered; the episode cannot go on, others can
+    Run,      // nor can the others
+    Stopped,
+  } why;
+  std::string error;
+};
+using Answer = std::variant<Reply, Unanswered>;
 
 /// The player does not want to go on: the episode ends as aborted, "the player left".
 struct PlayerLeft {};
@@ -38,9 +59,12 @@ struct PlayerLeft {};
 class Player {
  public:
   virtual ~Player() = default;
-  virtual bool wants_history() const { return false; }
+  /// Whether the reply takes its time: then `ask` is called, else `reply`.
+  virtual bool waits() const { return false; }
+  /// `done` is called once, from any thread, perhaps before this returns. Throws engine::InputError, engine::SystemError.
+  virtual void ask(const Request&, std::function<void(Answer)> done) { (void)done; }
   /// Throws PlayerLeft, engine::InputError (a script that does not fit), engine::SystemError (an outside part failed).
-  virtual Reply reply(const Request&) = 0;
+  virtual Reply reply(const Request&) { return {}; }
   /// The episode is over; `outcome` is ppc_outcome.
   virtual void over(uint32_t outcome, double score, const std::string& reason) {
     (void)outcome, (void)score, (void)reason;

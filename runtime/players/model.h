@@ -1,0 +1,41 @@
+// Language models as players, and the file that says how they are reached.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/players/endpoint.h"
+
+namespace ppc::players {
+
+/// How a model is asked.
+struct ModelOptions {
+  std::string model;         // as the endpoint calls it; also the name in records
+  std::string system;        // in front of every conversation; empty: none
+  engine::Json body = engine::Json::object();  // what is sent beside model and messages: temperature, max_tokens, stop, …
+  double prompt_price = 0, reply_price = 0;    // for a million tokens, in whatever currency
+};
+
+/// Asks with the conversation as that player remembers it.
+std::unique_ptr<Player> make_model(std::shared_ptr<Endpoint>, std::shared_ptr<const ModelOptions>);
+
+/// A player of a players file: a model, or one of the other forms ("bot:fixed").
+struct PlayerConfig {
+  std::string spec;          // "openai:MODEL", "bot:NAME", …
+  std::string endpoint;      // a name of `endpoints`; empty: the default one
+  ModelOptions options;
+};
+struct PlayersConfig {
+  std::map<std::string, EndpointOptions> endpoints;
+  std::map<std::string, PlayerConfig> players;  // by role
+};
+/// A YAML or JSON file (docs/endpoints.md). Keys are read from the environment and from files here. Throws engine::InputError
+/// naming file, place and what is expected; no error holds a key.
+PlayersConfig load_players(const std::string& path);
+/// What environment variables say: OPENAI_BASE_URL and OPENAI_API_KEY. Throws engine::InputError.
+EndpointOptions default_endpoint(const std::string& base_url);
+/// The content of a file that only its owner may read, without white space around it. Throws engine::InputError.
+std::string load_key(const std::string& path);
+
+}  // namespace ppc::players
