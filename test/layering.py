@@ -15,7 +15,8 @@ ARROWS = {
     "runtime/abi": [],
     "runtime/text": ["runtime/abi"],
     "runtime/engine": ["runtime/text", "runtime/include"],
-    "runtime/players": ["runtime/engine"],
+    "runtime/net": [],
+    "runtime/players": ["runtime/engine", "runtime/net"],
     "compiler/base": ["runtime/abi"],
     "compiler/diag": ["compiler/base"],
     "compiler/ast": ["compiler/diag"],
@@ -34,10 +35,11 @@ ARROWS = {
 WALLS = [
     ("ANTLR", re.compile(r"^(antlr4|Game(Lexer|Parser)\b|ANTLR)"), re.compile(r"antlr", re.I), "compiler/syntax"),
     ("LLVM", re.compile(r"^llvm(-c)?/"), re.compile(r"\b(LLVM|llvm)[-\w]*"), "compiler/codegen"),
+    ("libcurl", re.compile(r"^curl/"), re.compile(r"\bCURL\b"), "runtime/net"),
     ("LibTorch", re.compile(r"^(torch|ATen|c10)/"), re.compile(r"\b[Tt]orch\w*|\$\{TORCH"), "trainers"),
 ]
 # Libraries whose folder their name does not say.
-LIBRARIES = {"ppc_rt": "runtime/text", "ppc_engine": "runtime/engine", "ppc_players": "runtime/players"}
+LIBRARIES = {"ppc_rt": "runtime/text", "ppc_engine": "runtime/engine", "ppc_players": "runtime/players", "ppc_net": "runtime/net"}
 SOURCES = {".h", ".hpp", ".cpp", ".cc", ".inc", ".def"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -214,6 +214,9 @@ Json requests_json(const Record& r) {
     Json& tokens = request.add("tokens", Json::object());
     tokens.add("prompt", e.prompt_tokens ? Json(*e.prompt_tokens) : Json());
     tokens.add("reply", e.reply_tokens ? Json(*e.reply_tokens) : Json());
+    if (!e.finish.empty()) request.add("finish", e.finish);
+    if (!e.model.empty()) request.add("model", e.model);
+    if (e.attempts > 0) request.add("attempts", e.attempts);
     if (e.aside) {
       request.add("aside", true);
       bytes[e.who] -= weight(history[e.who].items().back().find("content")->as_text());
@@ -281,7 +284,8 @@ std::string episode_line(const Record& r) {
           j.add("violation", Json());
           j.add("reward", Json());
           j.add("tokens", e.reply_tokens ? Json(*e.reply_tokens) : Json());
-          j.add("logprobs", Json());
+          j.add("logprobs", e.logprobs);
+          if (!e.finish.empty()) j.add("finish", e.finish);
           if (!e.valid) j.add("invalid_utf8", true);
           if (e.who < last.size()) last[e.who] = messages.items().size();
         }

@@ -48,7 +48,7 @@ class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<
   }
   void ask(std::string body, std::function<void(Answer)> done) override {
     ++counts_.requests;
-    auto job = std::make_shared<Job>(Job{std::move(body), std::move(done)});
+    auto job = std::make_shared<Job>(Job{std::move(body), std::move(done), 0, {}});
     transport_->later(0, [self = shared_from_this(), job] {
       self->waiting_.push_back(job);
       self->pump();
@@ -69,8 +69,9 @@ class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<
   // From here on everything runs on the transport's thread.
   void pump() {
     if (transport_->stopped()) {
-      for (std::deque<JobPtr> left; left.swap(waiting_), !left.empty();)
-        for (const JobPtr& job : left) give_up(job, Unanswered::Why::Stopped, "stopped");
+      const std::deque<JobPtr> left = std::move(waiting_);
+      waiting_.clear();
+      for (const JobPtr& job : left) give_up(job, Unanswered::Why::Stopped, "stopped");
       return;
     }
     while (!waiting_.empty() && under_way_ < options_.concurrency) {

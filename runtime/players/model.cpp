@@ -153,7 +153,7 @@ PlayerConfig read_player(const std::string& file, const std::string& role, const
     if (p.spec.rfind("openai:", 0) == 0) p.options.model = p.spec.substr(7);
     return p;
   }
-  Reader r(file, "players." + role, json);
+  Reader r(file, role.empty() ? "" : "players." + role, json);
   p.options.model = r.text("model");
   if (p.options.model.empty()) r.fail("model", "missing: the model's name at its endpoint");
   p.spec = "openai:" + p.options.model;
@@ -209,6 +209,23 @@ PlayerConfig read_player(const std::string& file, const std::string& role, const
 
 std::unique_ptr<Player> make_model(std::shared_ptr<Endpoint> endpoint, std::shared_ptr<const ModelOptions> options) {
   return std::make_unique<Model>(std::move(endpoint), std::move(options));
+}
+
+ModelOptions model_options(const std::string& model, const std::vector<std::string>& settings) {
+  Json json = Json::object();
+  json.add("model", model);
+  for (const std::string& s : settings) {
+    const size_t at = s.find('=');
+    if (at == std::string::npos) throw InputError("--sampling takes NAME=VALUE, not `" + s + "`");
+    Json value;
+    try {
+      value = engine::parse_json(s.substr(at + 1), "");
+    } catch (const InputError&) {
+      value = Json(s.substr(at + 1));  // bare text
+    }
+    json.set(s.substr(0, at), std::move(value));
+  }
+  return read_player("--sampling", "", json).options;
 }
 
 std::string load_key(const std::string& path) {

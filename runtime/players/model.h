@@ -33,6 +33,8 @@ struct PlayersConfig {
 /// A YAML or JSON file (docs/endpoints.md). Keys are read from the environment and from files here. Throws engine::InputError
 /// naming file, place and what is expected; no error holds a key.
 PlayersConfig load_players(const std::string& path);
+/// From settings such as "temperature=0.7", with the names that a player has in a players file. Throws engine::InputError.
+ModelOptions model_options(const std::string& model, const std::vector<std::string>& settings);
 /// What environment variables say: OPENAI_BASE_URL and OPENAI_API_KEY. Throws engine::InputError.
 EndpointOptions default_endpoint(const std::string& base_url);
 /// The content of a file that only its owner may read, without white space around it. Throws engine::InputError.

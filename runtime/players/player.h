@@ -32,13 +32,13 @@ struct Request {
 
 struct Reply {
   std::string text;
-  std::optional<int64_t> prompt_tokens, reply_tokens;
+  std::optional<int64_t> prompt_tokens = {}, reply_tokens = {};
   bool valid = true;          // false: `text` is what could be read of bytes that are no UTF-8
   Finish finish = Finish::Unknown;
-  engine::Json logprobs;      // [{token, logprob, …}]; null where unknown
-  std::string model;          // which model it says it was; empty where unknown
+  engine::Json logprobs = {};  // [{token, logprob, …}]; null where unknown
+  std::string model = {};     // which model it says it was; empty where unknown
   int attempts = 0;           // how often it was asked; 0: not over a network
-  std::string sent;           // when it was asked, local time, ISO 8601; empty: just now
+  std::string sent = {};      // when it was asked, local time, ISO 8601; empty: just now
 };
 
 /// Why there is no reply.

@@ -63,8 +63,7 @@ ReplyLog::ReplyLog(std::string path, bool resume) : path_(std::move(path)) {
   if (resume && access(path_.c_str(), F_OK) == 0) {
     const std::string all = engine::read_file(path_);
     for (size_t from = 0; from < all.size();) {
-      const size_t end = all.find('\n', from);
-      if (end == std::string::npos) break;  // cut off while it was written: that reply is asked for again
+      const size_t end = std::min(all.find('\n', from), all.size());
       const std::string_view line = std::string_view(all).substr(from, end - from);
       from = end + 1;
       try {
@@ -85,7 +84,7 @@ ReplyLog::ReplyLog(std::string path, bool resume) : path_(std::move(path)) {
         r.attempts = static_cast<int>(number("attempts").value_or(1));
         left_[{text("episode"), static_cast<uint32_t>(*number("player"))}].push_back(std::move(r));
       } catch (const engine::InputError&) {
-        // Half a line with another behind it: the disk was full for a moment.
+        // Half a line: that reply is asked for again.
       }
     }
   }

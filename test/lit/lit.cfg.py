@@ -31,6 +31,7 @@ for name, command in (
     ("%ppc", f"{programs}/ppc"),
     ("%play-all", f"/usr/bin/python3 {root}/test/lit/play-all {programs}/ppc"),
     ("%bin", programs),
+    ("%endpoint", f"/usr/bin/python3 {root}/test/endpoint/with_endpoint.py"),
     ("%root", str(root)),
     ("%games", f"{root}/stdlib-games"),
     ("%python", "/usr/bin/python3"),

@@ -10,7 +10,6 @@
 
 #include "runtime/engine/generate.h"
 #include "runtime/engine/records.h"
-#include "runtime/engine/scheduler.h"
 #include "test/unit/test_game.h"
 
 namespace {
@@ -589,17 +588,4 @@ TEST(Records, ADiskThatRefusesIsSaid) {
   Folder folder;
   folder.write("file", "x");
   EXPECT_THROW(RecordWriter(folder.path + "/file/out"), SystemError);
-}
-
-TEST(Scheduler, HandsOverInOrder) {
-  for (unsigned threads : {1u, 4u}) {
-    std::vector<int> results(100), seen;
-    run_in_order(100, threads, [&](size_t i, unsigned) { results[i] = static_cast<int>(i * i); },
-                 [&](size_t i) { seen.push_back(results[i]); });
-    ASSERT_EQ(seen.size(), 100u);
-    for (int i = 0; i < 100; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i * i);
-    EXPECT_THROW(run_in_order(100, threads, [](size_t i, unsigned) { if (i == 17) throw InputError("x"); }, [](size_t) {}), InputError);
-    EXPECT_THROW(run_in_order(100, threads, [](size_t, unsigned) {}, [](size_t i) { if (i == 17) throw InputError("x"); }), InputError);
-    run_in_order(0, threads, [](size_t, unsigned) {}, [](size_t) {});
-  }
 }

@@ -26,10 +26,13 @@ std::shared_ptr<const Setting> setting() {
 }
 
 struct Played {
-  explicit Played(std::unique_ptr<Player> player, uint64_t seed = 1) : episode(setting(), seed) {
+  explicit Played(std::unique_ptr<Player> player, uint64_t seed = 1) : sitting(Episode(setting(), seed), cast_of(std::move(player))) {
+    left = play_episode(worker, sitting);
+  }
+  static Cast cast_of(std::unique_ptr<Player> player) {
     Cast cast(2);
     cast[0] = std::move(player);
-    left = play_episode(worker, episode, cast, journal);
+    return cast;
   }
   std::vector<std::string> replies() const {
     std::vector<std::string> out;
@@ -38,8 +41,9 @@ struct Played {
     return out;
   }
   Worker worker;
-  Episode episode;
-  Journal journal;
+  Sitting sitting;
+  Episode& episode = sitting.episode;
+  Journal& journal = sitting.journal;
   bool left = false;
 };
 

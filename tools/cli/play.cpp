@@ -7,14 +7,18 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <random>
 
 #include "runtime/engine/records.h"
-#include "runtime/engine/scheduler.h"
 #include "runtime/players/human.h"
-#include "runtime/players/play.h"
+#include "runtime/players/model.h"
+#include "runtime/players/reply_log.h"
+#include "runtime/players/run.h"
 #include "runtime/players/script.h"
 #include "tools/cli/cli.h"
+#include "tools/cli/progress.h"
+#include "tools/cli/resume.h"
 #include "tools/cli/transcript.h"
 
 namespace ppc::cli {
@@ -32,15 +36,21 @@ GAME is the name of a game that comes with ppc, a .game file, or a compiled .so.
   --instances FILE      YAML or JSON (default: instances/instances.json or .yaml in the game's folder)
   --experiment NAME     only this experiment
   --id N                only instances with this game_id
-  --player ROLE=SPEC    who plays: bot:NAME, script:FILE (a YAML or JSON list of replies) or human
+  --player ROLE=SPEC    who plays: bot:NAME, script:FILE (a YAML or JSON list of replies), human, or openai:MODEL
                         (default: the role's first bot; on a terminal a human when it has none)
+  --players FILE        who plays, and how models are reached and asked (docs/endpoints.md); --player goes first
+  --base-url URL        the endpoint of openai:MODEL, such as http://127.0.0.1:8000/v1 (default: OPENAI_BASE_URL);
+                        its key is taken from OPENAI_API_KEY
+  --sampling NAME=VALUE temperature, max_tokens, stop, … for every openai:MODEL of --player
   --script FILE         replies of all roles without --player: lines `role: reply` in the order they are asked
   --episodes N          the first N of the chosen instances (default: all with --out, else 1)
   --repeat K            each instance K times (default 1)
   --seed S              of all chance (default 0; something new each time when a human plays)
   --draws FILE          a YAML or JSON list of numbers that play draws before it asks the generator
-  --jobs N              episodes at a time (default 1)
+  --jobs N              threads for the game's own work (default 1)
+  --in-flight N         episodes at a time that wait for models (default 256)
   --out DIR             records in clembench's layout, and DIR/episodes.jsonl
+  --resume              goes on where a run with the same options was cut off
   --resources DIR       in place of the game's resources folder
   --set NAME=VALUE      another value for a field of the experiment or instance, or for a path in the document
                         such as common_config.n_turns; VALUE is JSON or bare text
@@ -50,6 +60,7 @@ GAME is the name of a game that comes with ppc, a .game file, or a compiled .so.
 Examples:
   ppc play taboo --player describer=bot:spelling --player guesser=human
   ppc play wordle --out records --episodes 10 --seed 7 --jobs 2
+  ppc play taboo --player describer=openai:qwen --player guesser=openai:qwen --base-url http://127.0.0.1:8000/v1 --out records
 )";
 
 struct Chosen {
@@ -63,6 +74,9 @@ struct Casting {
   players::Spec spec;
   bool from_script = false;  // --script
   std::shared_ptr<const std::vector<std::string>> replies;
+  std::string endpoint;                                     // openai: which one; empty: the default
+  std::shared_ptr<players::ModelOptions> model;             // openai
+  std::shared_ptr<players::Endpoint> reached;               // openai, once it is
 };
 
 std::vector<int64_t> load_draws(const std::string& path) {
@@ -116,12 +130,9 @@ std::vector<Chosen> choose(const InstanceSet& set, const Options& options, uint6
   return out;
 }
 
-std::vector<Casting> cast_players(const Manifest& m, const Options& options, bool may_ask_human) {
+std::vector<Casting> cast_players(const Manifest& m, const Options& options, const players::PlayersConfig& config, bool may_ask_human) {
   std::vector<Casting> out(m.players.size());
-  for (const std::string& setting : options.all("--player")) {
-    const size_t at = setting.find('=');
-    if (at == std::string::npos) throw UsageError("`--player` takes ROLE=SPEC, not `" + setting + "`");
-    const std::string role = setting.substr(0, at);
+  auto role_of = [&](const std::string& role) {
     size_t i = 0;
     std::string roles;
     for (; i < m.players.size(); ++i) {
@@ -130,17 +141,33 @@ std::vector<Casting> cast_players(const Manifest& m, const Options& options, boo
     }
     if (i == m.players.size()) throw UsageError("the game has no role `" + role + "`; there is " + roles);
     if (m.players[i].scripted) throw UsageError("`" + role + "` is voiced by the game itself");
+    return i;
+  };
+  auto cast = [&](size_t i, const std::string& text) {
+    Casting& who = out[i];
+    who = {};
     try {
-      out[i].spec = players::parse_spec(setting.substr(at + 1));
+      who.spec = players::parse_spec(text);
     } catch (const InputError& e) {
       throw UsageError(e.what());
     }
-    const std::string& kind = out[i].spec.kind;
-    if (kind == "openai" || kind == "local") {
-      throw UsageError("this build has no `" + kind + ":` players yet; there are bot:NAME, script:FILE and human");
-    }
-    if (kind == "bot") players::make_bot(m, static_cast<uint32_t>(i), out[i].spec.argument);  // says so now if there is none
-    if (kind == "script") out[i].replies = std::make_shared<std::vector<std::string>>(players::load_replies(out[i].spec.argument));
+    if (who.spec.kind == "local") throw UsageError("this build has no `local:` players yet; there are bot:NAME, script:FILE, human and openai:MODEL");
+    if (who.spec.kind == "bot") players::make_bot(m, static_cast<uint32_t>(i), who.spec.argument);  // says so now if there is none
+    if (who.spec.kind == "script") who.replies = std::make_shared<std::vector<std::string>>(players::load_replies(who.spec.argument));
+  };
+  for (const auto& [role, player] : config.players) {
+    const size_t i = role_of(role);
+    cast(i, player.spec);
+    if (out[i].spec.kind != "openai") continue;
+    out[i].endpoint = player.endpoint;
+    out[i].model = std::make_shared<players::ModelOptions>(player.options);
+  }
+  for (const std::string& setting : options.all("--player")) {
+    const size_t at = setting.find('=');
+    if (at == std::string::npos) throw UsageError("`--player` takes ROLE=SPEC, not `" + setting + "`");
+    const size_t i = role_of(setting.substr(0, at));
+    cast(i, setting.substr(at + 1));
+    if (out[i].spec.kind == "openai") out[i].model = std::make_shared<players::ModelOptions>(players::model_options(out[i].spec.argument, options.all("--sampling")));
   }
   for (size_t i = 0; i < out.size(); ++i) {
     if (m.players[i].scripted || !out[i].spec.kind.empty()) continue;
@@ -173,8 +200,8 @@ struct Played {
 int play(const Args& args) {
   const Options options(args,
                         {"--instances", "--experiment", "--id", "--player", "--script", "--episodes", "--repeat", "--seed",
-                         "--draws", "--jobs", "--out", "--resources", "--set", "--engine"},
-                        {"--json"});
+                         "--draws", "--jobs", "--out", "--resources", "--set", "--engine", "--players", "--base-url", "--sampling", "--in-flight"},
+                        {"--json", "--resume"});
   if (options.rest().size() != 1) throw UsageError(options.rest().empty() ? "which game?" : "one game at a time");
   const bool json = options.has("--json");
   const uint64_t repeat = options.number("--repeat", 1, 1, 1'000'000);
@@ -185,9 +212,12 @@ int play(const Args& args) {
   const Game game = open_game(options.rest()[0], options.value("--engine"));
   const Manifest& m = game.module->manifest();
   const bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-  const std::vector<Casting> casting = cast_players(m, options, terminal);
-  bool human = false;
-  for (const Casting& c : casting) human = human || c.spec.kind == "human";
+  const players::PlayersConfig config = options.has("--players") ? players::load_players(options.value("--players")) : players::PlayersConfig{};
+  std::vector<Casting> casting = cast_players(m, options, config, terminal);
+  bool human = false, model = false;
+  for (const Casting& c : casting) human = human || c.spec.kind == "human", model = model || c.spec.kind == "openai";
+  if (options.has("--resume") && !options.has("--out")) throw UsageError("`--resume` goes with `--out`");
+  if (human && model && options.has("--jobs")) throw UsageError("`--jobs` does not go with a human player");
   const InstanceSet set = find_instances(game, options, patches);
   std::vector<Chosen> chosen = choose(set, options, repeat);
   if (chosen.size() > limit) chosen.resize(limit);
@@ -207,8 +237,33 @@ int play(const Args& args) {
   uint64_t seed = options.number("--seed", 0);
   if (human && !options.has("--seed")) seed = (uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   const unsigned jobs = human ? 1 : static_cast<unsigned>(options.number("--jobs", 1, 1, 1024));
+  const size_t in_flight = human ? 1 : model ? options.number("--in-flight", 256, 1, 1'000'000) : jobs;
+  auto record_of = [&](const Chosen& c) {
+    Record r;
+    r.module = game.module;
+    r.experiment = c.experiment;
+    r.instance = c.instance;
+    r.episode = c.position * static_cast<uint32_t>(repeat) + c.repeat;
+    r.repeat = c.repeat;
+    r.seed = mix_seed(seed, c.experiment->index, c.position, c.repeat);
+    for (const Casting& who : casting) r.models.push_back(who.spec.kind.empty() ? "" : who.spec.model_name());
+    r.draws = draws;
+    return r;
+  };
+  const std::string out = options.value("--out");
+  const std::vector<Chosen> all_chosen = chosen;
+  size_t before = 0;
+  if (options.has("--resume")) {
+    const AlreadyPlayed recorded(out);
+    std::erase_if(chosen, [&](const Chosen& c) { return recorded.has(record_of(c)); });
+    before = recorded.matched();
+  }
   std::unique_ptr<RecordWriter> writer;
-  if (options.has("--out")) writer = std::make_unique<RecordWriter>(options.value("--out"));
+  std::shared_ptr<players::ReplyLog> log;
+  if (options.has("--out")) {
+    writer = std::make_unique<RecordWriter>(out);
+    if (human || model) log = std::make_shared<players::ReplyLog>(out + "/replies.jsonl", options.has("--resume"));
+  }
 
   const bool colour = colour_wanted(STDOUT_FILENO) && !script;
   const bool transcript = !json && !writer && !human;
@@ -217,108 +272,136 @@ int play(const Args& args) {
     players::catch_interrupts();
     lines = players::make_line_reader(STDIN_FILENO, std::cout, terminal);
   }
+  std::shared_ptr<net::Transport> transport;
+  if (model) {
+    try {
+      transport = net::make_transport();
+    } catch (const std::runtime_error& e) {
+      throw SystemError(e.what());
+    }
+    std::map<std::string, std::shared_ptr<players::Endpoint>> endpoints;
+    for (Casting& c : casting) {
+      if (c.spec.kind != "openai") continue;
+      auto& reached = endpoints[c.endpoint];
+      if (!reached) reached = players::make_endpoint(c.endpoint.empty() ? players::default_endpoint(options.value("--base-url")) : config.endpoints.at(c.endpoint), transport);
+      c.reached = reached;
+    }
+  }
 
-  std::vector<std::unique_ptr<Worker>> workers(std::min<size_t>(jobs, chosen.size()));
-  std::vector<std::unique_ptr<Played>> played(chosen.size());
+  std::map<size_t, std::unique_ptr<Played>> played;  // those that wait for an earlier one to be shown
+  size_t shown = 0;
   double main_score = 0;
   uint64_t done_count = 0, counted = 0, won = 0, violations = 0;
-  bool left = false;
   Json all = Json::list();
+  players::RunControl control;
+  Progress progress(chosen.size(), before, model && !human, transport, control);
+  for (const Casting& c : casting)
+    if (c.reached) progress.watch(c.reached, *c.model);
 
-  auto work = [&](size_t index, unsigned thread) {
-    if (!workers[thread]) workers[thread] = std::make_unique<Worker>();
-    Worker& worker = *workers[thread];
+  auto begin = [&](size_t index) {
     const Chosen& c = chosen[index];
-    auto out = std::make_unique<Played>();
-    Record& r = out->record;
-    r.module = game.module;
-    r.experiment = c.experiment;
-    r.instance = c.instance;
-    r.episode = c.position * static_cast<uint32_t>(repeat) + c.repeat;
-    r.repeat = c.repeat;
-    r.seed = mix_seed(seed, c.experiment->index, c.position, c.repeat);
+    const Record r = record_of(c);
+    const std::string name = episode_folder(r) + " " + std::to_string(r.seed);
     auto conversation = std::make_shared<players::Conversation>(players::Conversation{script, options.value("--script"), 0});
     players::Cast cast(casting.size());
     for (uint32_t i = 0; i < casting.size(); ++i) {
-      if (m.players[i].scripted) {
-        r.models.push_back("");
-        continue;
-      }
+      if (m.players[i].scripted) continue;
       const Casting& who = casting[i];
-      r.models.push_back(who.spec.model_name());
       if (who.from_script) cast[i] = players::make_speaker(conversation, m.players[i].name);
       else if (who.spec.kind == "bot") cast[i] = players::make_bot(m, i, who.spec.argument);
       else if (who.spec.kind == "script") cast[i] = players::make_script(who.replies);
+      else if (who.spec.kind == "openai") cast[i] = players::make_model(who.reached, who.model);
       else cast[i] = players::make_human(lines, std::cout, m, i, colour);
+      if (log && who.spec.kind == "openai") cast[i] = players::make_logged(std::move(cast[i]), log, name, i);
     }
     auto setting = std::make_shared<Setting>(Setting{game.module, c.experiment->segment, c.instance->segment, resources});
-    Episode episode(setting, r.seed);
-    size_t next_draw = 0;
+    auto sitting = std::make_unique<players::Sitting>(Episode(setting, r.seed), std::move(cast));
     if (!draws.empty()) {
-      r.draws = draws;
-      episode.script_draws([&](uint32_t stream, int64_t) -> int64_t {
-        return stream == 0 && next_draw < draws.size() ? draws[next_draw++] : -1;
+      sitting->episode.script_draws([&draws, next = size_t{0}](uint32_t stream, int64_t) mutable -> int64_t {
+        return stream == 0 && next < draws.size() ? draws[next++] : -1;
       });
     }
-    r.left = players::play_episode(worker, episode, cast, r.journal);
-    const ppc_state& s = episode.state();
+    return sitting;
+  };
+  auto show = [&](const Played& p, size_t index) {
+    if (writer && !model) writer->write(p.record);
+    if (json) all.push(parse_json(episode_line(p.record), "episode"));
+    if (p.transcript.empty()) return;
+    if (index > 0) std::fputs("\n", stdout);
+    std::fwrite(p.transcript.data(), 1, p.transcript.size(), stdout);
+  };
+  auto over = [&](size_t index, players::Sitting& sitting, Worker& worker) {
+    auto out = std::make_unique<Played>();
+    Record& r = out->record = record_of(chosen[index]);
+    r.left = sitting.left;
+    r.journal = std::move(sitting.journal);
+    const ppc_state& s = sitting.episode.state();
     r.outcome = s.outcome;
-    r.reason = episode.reason();
+    r.reason = sitting.episode.reason();
     r.score = s.score;
     r.rounds = s.round;
     r.steps = s.steps;
-    r.scores = score(worker, episode);
+    r.scores = score(worker, sitting.episode);
     if (transcript || (human && !json)) {
       std::string& t = out->transcript;
       if (transcript) {
-        t = m.game + ", experiment " + c.experiment->name + ", instance " + c.instance->id;
-        if (repeat > 1) t += ", repeat " + std::to_string(c.repeat);
+        t = m.game + ", experiment " + chosen[index].experiment->name + ", instance " + chosen[index].instance->id;
+        if (repeat > 1) t += ", repeat " + std::to_string(chosen[index].repeat);
         t += "\n";
         for (const Entry& e : r.journal.entries) t += entry_text(m, e, colour);
       }
       t += scores_text(r.scores, colour);
     }
-    played[index] = std::move(out);
-  };
-  auto done = [&](size_t index) {
-    const std::unique_ptr<Played> p = std::move(played[index]);
-    const Record& r = p->record;
     ++done_count;
     const double score = r.scores.get("Main Score");
     if (r.outcome != PPC_ABORTED && !std::isnan(score)) main_score += score, ++counted;
     won += r.outcome == PPC_WON;
-    for (const Entry& e : r.journal.entries) violations += e.kind == PPC_EV_VIOLATION;
-    if (writer) writer->write(r);
-    if (json) all.push(parse_json(episode_line(r), "episode"));
-    if (!p->transcript.empty()) {
-      if (index > 0) std::fputs("\n", stdout);
-      std::fwrite(p->transcript.data(), 1, p->transcript.size(), stdout);
-    }
-    // Nobody is there to play the rest.
-    if (r.left) {
-      left = true;
-      throw players::PlayerLeft{};
+    uint64_t broken = 0;
+    for (const Entry& e : r.journal.entries) broken += e.kind == PPC_EV_VIOLATION;
+    violations += broken;
+    progress.over(r.outcome != PPC_ABORTED, broken);
+    if (r.left) control.no_new = true;  // nobody is there to play the rest
+    // What a model has said is recorded at once; what costs nothing waits for its turn.
+    if (writer && model) writer->write(r);
+    if (writer && model && !json) return;
+    played[index] = std::move(out);
+    for (; played.count(shown); ++shown) {
+      show(*played[shown], shown);
+      played.erase(shown);
     }
   };
-  try {
-    run_in_order(chosen.size(), jobs, work, done);
-  } catch (const players::PlayerLeft&) {
-    if (!left) throw;
-  }
+  const players::RunResult result = players::run_episodes(chosen.size(), {jobs, in_flight}, control, begin, over, [](size_t, players::Sitting&) {});
+  for (const auto& [index, p] : played) show(*p, index);  // an earlier one failed
+  progress.finish();
+  const size_t missing = chosen.size() - done_count;
   if (writer) writer->finish();
+  if (missing > 0 && !(human && control.no_new)) {
+    std::string what = result.first_error.empty() ? "stopped" : result.first_error;
+    what += "\n" + std::to_string(done_count + before) + " of " + std::to_string(chosen.size() + before) + " episodes have been played";
+    if (writer) what += " and recorded; the same command with --resume plays the others";
+    throw SystemError(what);
+  }
+  if (model && writer) {
+    writer.reset();
+    std::map<std::string, size_t> order;
+    for (size_t i = 0; i < all_chosen.size(); ++i) order[episode_folder(record_of(all_chosen[i]))] = i;
+    order_lines(out, order);
+  }
+  if (log) log->remove();
   if (json) {
     Json out = Json::object();
     out.add("game", m.game);
-    if (writer) out.add("records", options.value("--out"));
+    if (options.has("--out")) out.add("records", options.value("--out"));
     out.add("episodes", std::move(all));
     std::printf("%s\n", to_text(out, {.indent = -1, .nan_as_null = true}).c_str());
-  } else if (writer) {
+  } else if (options.has("--out")) {
     const double n = static_cast<double>(done_count);
     std::printf("%s: %llu episode%s, %.1f %% played to the end, %llu won, main score ", m.game.c_str(),
                 static_cast<unsigned long long>(done_count), done_count == 1 ? "" : "s",
                 100.0 * static_cast<double>(counted) / n, static_cast<unsigned long long>(won));
     if (counted) std::printf("%.2f", main_score / static_cast<double>(counted));
     else std::printf("n/a");
+    if (before) std::printf(", %llu recorded before", static_cast<unsigned long long>(before));
     std::printf(", %llu violation%s\nrecords: %s\n", static_cast<unsigned long long>(violations), violations == 1 ? "" : "s",
                 options.value("--out").c_str());
   }

@@ -27,7 +27,7 @@ Example:
 )";
 
 bool ignored(const std::string& key) {
-  return key.rfind("timestamp", 0) == 0 || key == "tokens" || key == "logprobs" || key == "clem_version" || key == "game_hash" ||
+  return key.rfind("timestamp", 0) == 0 || key == "tokens" || key == "logprobs" || key == "finish" || key == "clem_version" || key == "game_hash" ||
          key == "results_folder" || key == "record";
 }
 
