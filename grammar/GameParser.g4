@@ -40,7 +40,7 @@ moveDecl: KwMove ident KwBy ident (Comma ident)* block;
 playDecl: KwPlay block;
 botDecl: KwBot ident ident LBrace memoryBlock? statement* RBrace;
 memoryBlock: KwMemory fieldBlock;
-metricDecl: KwMetric text? (KwAt ident KwIn expression)? Assign expression;
+metricDecl: KwMetric text? (KwAt ident KwIn expression)? Assign expression (KwIf expression)?;
 keyDecl: KwKey text Assign expression;
 generateDecl: KwGenerate block;
 grammarDecl: KwGrammar ident LBrace grammarRule* RBrace;

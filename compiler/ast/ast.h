@@ -213,9 +213,9 @@ struct StepDecl { Ident name; std::vector<Param> params; Block body; };
 struct MoveDecl { Ident name; std::vector<Ident> players; Block body; };
 struct PlayDecl { Block body; };
 struct BotDecl { Ident player; Ident name; std::vector<Field> memory; Block body; };
-/// metric "Name" [at t in source] = value
+/// metric "Name" [at t in source] = value [if condition]
 /// Without a name of its own: a family, whose value is a map from names to numbers.
-struct MetricDecl { std::string name; Span name_span; std::optional<Ident> at; ExprPtr source; ExprPtr value; bool named = false; };
+struct MetricDecl { std::string name; Span name_span; std::optional<Ident> at; ExprPtr source; ExprPtr value; bool named = false; ExprPtr condition; };
 struct KeyDecl { std::string name; Span name_span; ExprPtr value; };
 struct GenerateDecl { Block body; };
 /// Whole texts have the form of one of the rules whose names begin with a small letter; the others are parts of those.

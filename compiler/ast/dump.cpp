@@ -375,6 +375,7 @@ struct DeclTree {
     if (x.named) out.push_back(leaf(quote(x.name)));
     if (x.at) out.push_back(list("at", {tree(*x.at), tree(x.source)}));
     out.push_back(tree(x.value));
+    if (x.condition) out.push_back(list("if", {tree(x.condition)}));
     return list("metric", std::move(out));
   }
   Node operator()(const KeyDecl& x) { return list("key", {leaf(quote(x.name)), tree(x.value)}); }

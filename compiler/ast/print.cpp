@@ -971,6 +971,7 @@ D declaration(const Decl& d, int width) {
       std::vector<D> parts{text(x.named ? "metric " + padded(quoted(x.name), width) + " " : "metric ")};
       if (x.at) parts.insert(parts.end(), {text("at " + x.at->name + " in "), expr(*x.source), text(" ")});
       parts.push_back(equals(*x.value, false));
+      if (x.condition) parts.insert(parts.end(), {text(" if "), expr(*x.condition)});
       return concat(std::move(parts));
     }
     D operator()(const KeyDecl& x) { return concat({text("key " + padded(quoted(x.name), width) + " "), equals(*x.value, false)}); }

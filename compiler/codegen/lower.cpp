@@ -606,19 +606,9 @@ class FunctionLowering {
           // In the scratch, where nothing has to be persisted.
           Value *list = arg(i, 0), *k = arg(i, 1);
           Value* mine = b_.CreateICmpEQ(b_.CreateLShr(list, 61), b_.getInt64(PPC_SCRATCH));
-          BasicBlock *look = block("list"), *before = b_.GetInsertBlock(), *on = block("bounds");
-          b_.CreateCondBr(b_.CreateAnd(mine, is_object(list)), look, on, s_.likely);
-          b_.SetInsertPoint(look);
-          Value* inside = b_.CreateICmpULT(k, list_length(list));
-          b_.CreateBr(on);
-          b_.SetInsertPoint(on);
-          auto* can = b_.CreatePHI(s_.i1, 2);
-          can->addIncoming(b_.getFalse(), before);
-          can->addIncoming(inside, look);
-          Value* v = arg(i, 2);
+          Value *can = inside(list, k, b_.CreateAnd(mine, is_object(list))), *v = arg(i, 2);
           return quick_or_call(i, can, [&] {
-            Value* item = b_.CreateInBoundsGEP(s_.i64, s_.at(b_, s_.address_of(b_, ctx_, list), 8), k);
-            s_.store_memory(b_, item, v, kItemAlign);
+            s_.store_memory(b_, item_at(list, k), v, kItemAlign);
             return list;
           });
         }
@@ -636,21 +626,8 @@ class FunctionLowering {
           return quick_or_call(i, is_object(list), [&] { return list_length(list); });
         }
         case Builtin::ListAt: {
-          // A list with offset 0 is empty, and what lies there is not its length.
-          Value *list = arg(i, 0), *k = arg(i, 1);
-          BasicBlock *look = block("list"), *before = b_.GetInsertBlock(), *on = block("bounds");
-          b_.CreateCondBr(is_object(list), look, on, s_.likely);
-          b_.SetInsertPoint(look);
-          Value* inside = b_.CreateICmpULT(k, list_length(list));
-          b_.CreateBr(on);
-          b_.SetInsertPoint(on);
-          auto* can = b_.CreatePHI(s_.i1, 2);
-          can->addIncoming(b_.getFalse(), before);
-          can->addIncoming(inside, look);
-          return quick_or_call(i, can, [&] {
-            Value* item = b_.CreateInBoundsGEP(s_.i64, s_.at(b_, s_.address_of(b_, ctx_, list), 8), k);
-            return s_.load_memory(b_, item, s_.i64, kItemAlign, "item");
-          });
+          Value *list = arg(i, 0), *k = arg(i, 1), *can = inside(list, k, is_object(list));
+          return quick_or_call(i, can, [&] { return s_.load_memory(b_, item_at(list, k), s_.i64, kItemAlign, "item"); });
         }
         case Builtin::RecordGet: {
           Value* index = b_.CreateAnd(arg(i, 1), 0xFFFFFFFFu);
@@ -689,6 +666,21 @@ class FunctionLowering {
     Value* n = s_.load_memory(b_, s_.address_of(b_, ctx_, list), s_.i32, kItemAlign, "n");
     return b_.CreateZExt(n, s_.i64);
   }
+  /// Whether `k` is a place in the list, as far as `known` holds; only then the list's length is looked at: one with offset 0 is
+  /// empty, and what lies there is not its length.
+  Value* inside(Value* list, Value* k, Value* known) {
+    BasicBlock *look = block("list"), *before = b_.GetInsertBlock(), *on = block("bounds");
+    b_.CreateCondBr(known, look, on, s_.likely);
+    b_.SetInsertPoint(look);
+    Value* yes = b_.CreateICmpULT(k, list_length(list));
+    b_.CreateBr(on);
+    b_.SetInsertPoint(on);
+    auto* can = b_.CreatePHI(s_.i1, 2);
+    can->addIncoming(b_.getFalse(), before);
+    can->addIncoming(yes, look);
+    return can;
+  }
+  Value* item_at(Value* list, Value* k) { return b_.CreateInBoundsGEP(s_.i64, s_.at(b_, s_.address_of(b_, ctx_, list), 8), k); }
   const engine::TypeInfo* type_of(rules::Reg r) const {
     const auto& types = program_.program.manifest.types;
     if (r >= values_.size() || !values_[r] || *values_[r] < 0) return nullptr;

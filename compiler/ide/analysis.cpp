@@ -101,6 +101,7 @@ class Walker {
       if (x->source) expr(*x->source);
       if (x->at) named(*x->at), visible_.push_back({x->at->span, whole});
       if (x->value) expr(*x->value);
+      if (x->condition) expr(*x->condition);
     } else if (auto* x = std::get_if<ast::KeyDecl>(&d.node)) {
       if (x->value) expr(*x->value);
     } else if (auto* x = std::get_if<ast::GenerateDecl>(&d.node)) block(x->body);

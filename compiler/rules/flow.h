@@ -1,11 +1,24 @@
 // What the passes need to know about a function: who follows whom, what dominates, which registers are live.
 #pragma once
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "compiler/rules/ir.h"
 
 namespace ppc::rules {
+
+/// An instruction that a pass makes.
+inline Instr instruction(Span span, Op op, Reg dst, std::vector<Reg> args, int64_t imm = 0, Builtin builtin = {}) {
+  Instr i;
+  i.op = op;
+  i.builtin = builtin;
+  i.dst = dst;
+  i.args = std::move(args);
+  i.imm = imm;
+  i.span = span;
+  return i;
+}
 
 /// Blocks that may run next, each once a way in: a Branch with equal sides gives two.
 std::vector<BlockId> successors(const Terminator&);

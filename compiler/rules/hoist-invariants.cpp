@@ -197,18 +197,9 @@ bool tabulate(const Program& p, Function& f, const std::vector<Loop>& loops, con
       const Reg length = reg(int_type), results = reg(list_type), j = reg(int_type), one = reg(int_type), kind = reg(int_type),
                 more = reg(bool_type), from = reg(f.regs[item].type), result = reg(f.regs[item].type);
       const Span span = instrs[k].span;
-      auto instr = [&](Op op, Reg dst, std::vector<Reg> args, int64_t imm = 0, Builtin builtin = {}) {
-        Instr i;
-        i.op = op;
-        i.builtin = builtin;
-        i.dst = dst;
-        i.args = std::move(args);
-        i.imm = imm;
-        i.span = span;
-        return i;
-      };
+      auto instr = [&](Op op, Reg dst, std::vector<Reg> args, int64_t imm = 0) { return instruction(span, op, dst, std::move(args), imm); };
       auto call = [&](Builtin builtin, Reg dst, std::vector<Reg> args) {
-        return instr(Op::Builtin, dst, std::move(args), 0, builtin);
+        return instruction(span, Op::Builtin, dst, std::move(args), 0, builtin);
       };
       auto jump = [&](BlockId to, bool back) {
         Terminator t;

@@ -38,14 +38,7 @@ void place(Function& f, BlockId b, size_t k, const Function& callee) {
     for (Reg& r : i.args) r += first;
     return i;
   };
-  auto moved = [&](Reg dst, Reg src) {
-    Instr i;
-    i.op = Op::Move;
-    i.dst = dst;
-    i.args = {src};
-    i.span = call.span;
-    return i;
-  };
+  auto moved = [&](Reg dst, Reg src) { return instruction(call.span, Op::Move, dst, {src}); };
   std::vector<Instr> before(f.blocks[b].instrs.begin(), f.blocks[b].instrs.begin() + static_cast<ptrdiff_t>(k));
   std::vector<Instr> after(f.blocks[b].instrs.begin() + static_cast<ptrdiff_t>(k) + 1, f.blocks[b].instrs.end());
   for (Reg p = 0; p < callee.params; ++p) before.push_back(moved(first + p, call.args[p]));

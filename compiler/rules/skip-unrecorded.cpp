@@ -154,15 +154,7 @@ bool skip_next(Program& p, Function& f, BlockId& b, size_t& from) {
     return static_cast<Reg>(f.regs.size() - 1);
   };
   const Span span = instrs[at].span;
-  auto make = [&](Op op, Reg dst, std::vector<Reg> args, int64_t imm) {
-    Instr i;
-    i.op = op;
-    i.dst = dst;
-    i.args = std::move(args);
-    i.imm = imm;
-    i.span = span;
-    return i;
-  };
+  auto make = [&](Op op, Reg dst, std::vector<Reg> args, int64_t imm) { return instruction(span, op, dst, std::move(args), imm); };
   Block record, rest;
   record.label = "record";
   rest.label = "recorded";

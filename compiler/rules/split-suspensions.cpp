@@ -104,13 +104,7 @@ void split(Program& p, Function& f) {
     for (const Instr& i : f.blocks[s.block].instrs)
       if (i.dst != kNoReg) clean.remove(i.dst);
     auto emit = [&](Block& block, Op op, Reg dst, std::vector<Reg> args, int64_t imm) -> Instr& {
-      Instr i;
-      i.op = op;
-      i.dst = dst;
-      i.args = std::move(args);
-      i.imm = imm;
-      i.span = ask.span;
-      block.instrs.push_back(std::move(i));
+      block.instrs.push_back(instruction(ask.span, op, dst, std::move(args), imm));
       return block.instrs.back();
     };
     Block resume;

@@ -934,7 +934,7 @@ void Checker::check_metrics() {
         r.value = std::holds_alternative<ast::MapLit>(decl->value->node) ? typed(*decl->value, t.document_) : expr(*decl->value, t.float_);
         const Kind kind = t[r.value->type].kind;
         const bool tells = kind != Kind::Int && kind != Kind::Float && kind != Kind::Bool && kind != Kind::Optional && kind != Kind::Void;
-        if (!bad(*r.value) && tells) m.tells = r.value->type;
+        if (!bad(*r.value) && tells && !decl->condition) m.tells = r.value->type;
         else r.value = coerce(std::move(r.value), t.float_, decl->value->span);
       } else {
         // The names are computed: a map of them, to ints or floats.
@@ -946,6 +946,16 @@ void Checker::check_metrics() {
           r.value = poison(r.span);
         }
         m.family = r.value->type;
+      }
+      if (decl->condition) {
+        // Otherwise there is no number, or there are no names.
+        ValuePtr c = condition(*decl->condition);
+        if (!bad(*c) && !bad(*r.value)) {
+          const Build make = build(r.span);
+          const TypeId type = r.value->type;
+          ValuePtr none = decl->named ? make.floating(__builtin_nan("")) : make.op(Value::Op::MakeMap, type);
+          r.value = make.op(Value::Op::If, type, std::move(c), std::move(r.value), std::move(none));
+        }
       }
       m.body.statements.push_back(std::move(r));
       ctx_ = outer;

@@ -1156,11 +1156,13 @@ class Builder {
       b.body = block(c->statement(), c->RBrace()->getSymbol());
       out.node = std::move(b);
     } else if (auto* c = d->metricDecl()) {
-      MetricDecl m{"", span(c->KwMetric()->getSymbol()), std::nullopt, nullptr, nullptr};
+      MetricDecl m{"", span(c->KwMetric()->getSymbol()), std::nullopt, nullptr, nullptr, false, nullptr};
       if (c->text()) m.name = plain(c->text(), "the name of a metric"), m.name_span = span(c->text()), m.named = true;
       auto es = c->expression();
-      if (c->KwAt()) m.at = ident(c->ident()), m.source = expression(es[0]);
-      m.value = expression(es.back());
+      size_t next = 0;
+      if (c->KwAt()) m.at = ident(c->ident()), m.source = expression(es[next++]);
+      m.value = expression(es[next++]);
+      if (c->KwIf()) m.condition = expression(es[next]);
       out.node = std::move(m);
     } else if (auto* c = d->keyDecl()) {
       std::string name = plain(c->text(), "the name of a key");

@@ -71,6 +71,16 @@ Json violation_json(const Record& r, const Entry& e) {
 
 }  // namespace
 
+void take_end(Record& r, Worker& worker, const Episode& episode) {
+  const ppc_state& s = episode.state();
+  r.outcome = s.outcome;
+  r.reason = episode.reason();
+  r.score = s.score;
+  r.rounds = s.round;
+  r.steps = s.steps;
+  r.scores = score(worker, episode);
+}
+
 std::string safe_name(const std::string& name) {
   std::string out;
   for (const char c : name) {

@@ -30,6 +30,9 @@ struct Record {
   std::vector<int64_t> draws;       // from --draws, for the replay
 };
 
+/// How the episode ended and what came of it: outcome, reason, score, rounds, fuel, scores.
+void take_end(Record&, Worker&, const Episode&);
+
 /// A file name from anything: no separators, no leading dot, not empty, at most 100 bytes.
 std::string safe_name(const std::string& name);
 /// "<model1>--<model2>" of the players that are asked.

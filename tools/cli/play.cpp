@@ -335,13 +335,7 @@ int play(const Args& args) {
     Record& r = out->record = record_of(chosen[index]);
     r.left = sitting.left;
     r.journal = std::move(sitting.journal);
-    const ppc_state& s = sitting.episode.state();
-    r.outcome = s.outcome;
-    r.reason = sitting.episode.reason();
-    r.score = s.score;
-    r.rounds = s.round;
-    r.steps = s.steps;
-    r.scores = score(worker, sitting.episode);
+    take_end(r, worker, sitting.episode);
     if (transcript || (human && !json)) {
       std::string& t = out->transcript;
       if (transcript) {

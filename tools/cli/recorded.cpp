@@ -312,13 +312,7 @@ std::unique_ptr<Replayed> play_again(const Recorded& r, const Game& game, const 
     if (r.ours) out->left_over += i >= next;
     else out->left_over += !taken[i] && static_cast<size_t>(player) < m.players.size() && !m.players[static_cast<size_t>(player)].scripted;
   }
-  const ppc_state& s = episode.state();
-  record.outcome = s.outcome;
-  record.reason = episode.reason();
-  record.score = s.score;
-  record.rounds = s.round;
-  record.steps = s.steps;
-  record.scores = score(worker, episode);
+  take_end(record, worker, episode);
   return out;
 }
 
