@@ -37,7 +37,7 @@ def codes_of(ppc, files):
             path = (home / name).resolve()
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
-        done = subprocess.run([ppc, "check", "--json", str(home / "demo.game")], capture_output=True, timeout=60)
+        done = subprocess.run([ppc, "check", "--json", "--max-errors", "0", str(home / "demo.game")], capture_output=True, timeout=60)
         if done.returncode not in (0, 1):
             raise RuntimeError(f"ppc check ended with {done.returncode}: {done.stderr.decode(errors='replace')[:500]}")
         return [(d["code"], d["severity"]) for d in json.loads(done.stdout)[0]["diagnostics"]]

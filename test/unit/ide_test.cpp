@@ -376,7 +376,7 @@ TEST(Workspace, SharedPartsBelongToTheirGames) {
   // The definition of what a game uses lies in the shared part.
   const ide::Analysis& a = w.analysis(games / "wordle/wordle.game");
   std::string own(a.sources()[0].text());
-  auto to = ide::definition(a, 0, place(own, "marks(guess.word"));
+  auto to = ide::definition(a, 0, place(own, "marks(last"));
   ASSERT_TRUE(to.has_value());
   EXPECT_EQ(a.path_of(to->file), rules);
   to = ide::definition(a, 0, place(own, "rules.game"));
