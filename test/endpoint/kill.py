@@ -38,7 +38,7 @@ players: {{describer: {{model: d, endpoint: here}}, guesser: {{model: g, endpoin
 
 
 def command(out, *more):
-    return [args.ppc, "play", "taboo", "--players", str(work / "players.yaml"), "--out", str(out), "--seed", "7", "--repeat", "3",
+    return [args.ppc, "play", "taboo", "--players", str(work / "players.yaml"), "--out", str(out), "--seed", "7", "--repeat", "3", "--episodes", "60",
             "--in-flight", "6", "--jobs", "2", *more]
 
 
