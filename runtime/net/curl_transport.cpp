@@ -141,6 +141,7 @@ class CurlTransport final : public Transport {
         char* type = nullptr;
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+        const std::string content_type = type ? type : "";  // the handle's own, which `take` resets
         std::unique_ptr<Transfer> t = take(easy);
         if (t->too_large) {
           finish(std::move(t), Failure::TooLarge, "the response is too large");
@@ -149,7 +150,7 @@ class CurlTransport final : public Transport {
           finish(std::move(t), failure_of(code), std::move(error));
         } else {
           t->response.status = static_cast<int>(status);
-          if (type) t->response.content_type = type;
+          t->response.content_type = content_type;
           auto done = std::move(t->done);
           done(std::move(t->response));
         }
