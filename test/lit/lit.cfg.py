@@ -61,6 +61,8 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 config.environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
+if "asan" in config.available_features:
+    config.environment["PPC_REPLIES_ENGINE"] = "so"
 config.environment["UBSAN_OPTIONS"] = os.environ.get("UBSAN_OPTIONS", "print_stacktrace=1")
 config.environment["PATH"] = f"{llvm}:/usr/bin:/bin"
 config.environment["HOME"] = os.path.join(config.test_exec_root, "home")
