@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include <stdexcept>
 
 #include "compiler/ast/print.h"
+#include "compiler/base/clock.h"
 #include "compiler/driver/kept.h"
 #include "compiler/interp/interp.h"
 #include "compiler/rules/lower.h"
@@ -23,21 +23,6 @@
 namespace ppc::driver {
 namespace fs = std::filesystem;
 namespace {
-
-/// Adds the time until its end to a number.
-class Clock {
- public:
-  explicit Clock(double* to) : to_(to), begin_(std::chrono::steady_clock::now()) {}
-  ~Clock() {
-    if (to_) *to_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
-  }
-  Clock(const Clock&) = delete;
-  Clock& operator=(const Clock&) = delete;
-
- private:
-  double* to_;
-  std::chrono::steady_clock::time_point begin_;
-};
 
 rules::PassOptions pass_options(const PassChoice& choice, int level) {
   rules::PassOptions options;

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 
+#include "compiler/base/clock.h"
 #include "compiler/syntax/diagnostics.h"
 
 namespace ppc::syntax {
@@ -56,21 +56,6 @@ std::optional<fs::path> included_path(const std::string& include, const fs::path
 }
 
 namespace {
-
-/// Adds the time until its end to a number.
-class Clock {
- public:
-  explicit Clock(double* to) : to_(to), begin_(std::chrono::steady_clock::now()) {}
-  ~Clock() {
-    if (to_) *to_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
-  }
-  Clock(const Clock&) = delete;
-  Clock& operator=(const Clock&) = delete;
-
- private:
-  double* to_;
-  std::chrono::steady_clock::time_point begin_;
-};
 
 class Reader {
  public:
