@@ -138,10 +138,7 @@ class CurlTransport final : public Transport {
         CURL* easy = m->easy_handle;
         const CURLcode code = m->data.result;
         long status = 0;
-        char* type = nullptr;
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-        curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
-        const std::string content_type = type ? type : "";  // the handle's own, which `take` resets
         std::unique_ptr<Transfer> t = take(easy);
         if (t->too_large) {
           finish(std::move(t), Failure::TooLarge, "the response is too large");
@@ -150,7 +147,6 @@ class CurlTransport final : public Transport {
           finish(std::move(t), failure_of(code), std::move(error));
         } else {
           t->response.status = static_cast<int>(status);
-          t->response.content_type = content_type;
           auto done = std::move(t->done);
           done(std::move(t->response));
         }
@@ -198,7 +194,6 @@ class CurlTransport final : public Transport {
     set(CURLOPT_HEADERFUNCTION, on_header);
     set(CURLOPT_HEADERDATA, t.get());
     set(CURLOPT_ERRORBUFFER, t->error);
-    // How many are under way at once is the endpoint's business; connections are kept for all of them.
     kept_ = std::max<long>(kept_, r.connections);
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, std::max<long>(kept_, 16));
     curl_multi_add_handle(multi_, easy);

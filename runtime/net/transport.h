@@ -19,7 +19,7 @@ struct HttpRequest {
   std::string proxy;                  // empty: as the environment says (http_proxy, https_proxy, no_proxy)
   std::string ca_file;                // empty: the system's certificates
   bool verify = true;                 // the server's certificate and name
-  int connections = 0;                // at most so many to this host at once; 0: no limit
+  int connections = 0;                // how many are kept open for the next requests; how many are under way is the caller's business
 };
 
 enum class Failure {
@@ -35,7 +35,7 @@ enum class Failure {
 
 struct HttpResponse {
   int status = 0;                     // 0 when there was a failure
-  std::string body, content_type, retry_after;
+  std::string body, retry_after;
   Failure failure = Failure::None;
   std::string error;                  // of a failure, for people: "connection refused"; no headers in it
 };

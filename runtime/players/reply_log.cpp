@@ -124,12 +124,6 @@ void ReplyLog::append(const std::string& episode, uint32_t player, const Reply& 
   }
 }
 
-void ReplyLog::forget(const std::string& episode) {
-  std::lock_guard lock(mutex_);
-  auto from = left_.lower_bound({episode, 0});
-  while (from != left_.end() && from->first.first == episode) from = left_.erase(from);
-}
-
 void ReplyLog::remove() {
   if (unlink(path_.c_str()) != 0 && errno != ENOENT) throw engine::SystemError(path_ + ": " + std::strerror(errno));
 }

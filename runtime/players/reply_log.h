@@ -23,11 +23,8 @@ class ReplyLog {
   std::vector<Reply> take(const std::string& episode, uint32_t player);
   /// Thread-safe. Throws engine::SystemError when the disk does not let it.
   void append(const std::string& episode, uint32_t player, const Reply&);
-  /// The episode is recorded: its replies are not needed any more.
-  void forget(const std::string& episode);
   /// All episodes are recorded.
   void remove();
-  size_t left() const { return left_.size(); }
 
  private:
   std::string path_;
