@@ -23,7 +23,7 @@ using TablePtr = std::shared_ptr<Table>;
 RunResult run_episodes(size_t count, const RunOptions& options, RunControl& control,
                        const std::function<std::unique_ptr<Sitting>(size_t)>& begin,
                        const std::function<void(size_t, Sitting&, engine::Worker&)>& over,
-                       const std::function<void(size_t, Sitting&)>& failed) {
+                       const std::function<void(size_t)>& failed) {
   // Shared with callbacks that may come after this function has thrown.
   struct Shared {
     std::mutex mutex;
@@ -31,7 +31,6 @@ RunResult run_episodes(size_t count, const RunOptions& options, RunControl& cont
     std::deque<TablePtr> ready;
   };
   auto shared = std::make_shared<Shared>();
-  std::mutex reporting;
   RunResult result;
   std::exception_ptr error;
   size_t live = 0;
@@ -80,11 +79,8 @@ RunResult run_episodes(size_t count, const RunOptions& options, RunControl& cont
           if (answered) shared->ready.push_back(std::move(table));
           continue;
         }
-        {
-          std::lock_guard one(reporting);
-          if (state == Sitting::State::Over) over(table->index, *table->sitting, worker);
-          else failed(table->index, *table->sitting);
-        }
+        if (state == Sitting::State::Over) over(table->index, *table->sitting, worker);
+        else if (failed) failed(table->index);
         lock.lock();
         --live;
         if (state == Sitting::State::Over) {

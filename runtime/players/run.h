@@ -27,11 +27,11 @@ struct RunResult {
 };
 
 /// Plays the episodes 0..count-1, beginning them in this order. `begin(i, thread)` makes an episode; `over(i, sitting, worker)`
-/// gets it when it has been played to its end, in the order in which they end; `failed(i, sitting)` when it could not be. All
-/// three are called from the run's threads, `over` and `failed` by one at a time. The first exception stops the run and is rethrown.
+/// gets it when it has been played to its end; `failed(i)` says that it could not be. All three are called from the run's
+/// threads, several at once. The first exception stops the run and is rethrown.
 RunResult run_episodes(size_t count, const RunOptions&, RunControl&,
                        const std::function<std::unique_ptr<Sitting>(size_t)>& begin,
                        const std::function<void(size_t, Sitting&, engine::Worker&)>& over,
-                       const std::function<void(size_t, Sitting&)>& failed);
+                       const std::function<void(size_t)>& failed = {});
 
 }  // namespace ppc::players

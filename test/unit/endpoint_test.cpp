@@ -346,12 +346,20 @@ std::string told(const Sitting& s) {
 TEST(Run, GivesTheSameWhateverTheOrder) {
   std::map<size_t, std::string> first;
   for (const auto& [threads, in_flight] : std::vector<std::pair<unsigned, size_t>>{{1, 1}, {1, 50}, {4, 7}, {3, 300}}) {
+    std::mutex mutex;
     std::map<size_t, std::string> seen;
     std::set<size_t> failed;
     RunControl control;
     const RunResult result = run_episodes(
         200, {threads, in_flight}, control, [](size_t i) { return sitting(std::make_unique<Slow>(i), i); },
-        [&](size_t i, Sitting& s, Worker&) { EXPECT_TRUE(seen.emplace(i, told(s)).second); }, [&](size_t i, Sitting&) { failed.insert(i); });
+        [&](size_t i, Sitting& s, Worker&) {
+          std::lock_guard lock(mutex);
+          EXPECT_TRUE(seen.emplace(i, told(s)).second);
+        },
+        [&](size_t i) {
+          std::lock_guard lock(mutex);
+          failed.insert(i);
+        });
     EXPECT_EQ(result.begun, 200u);
     EXPECT_EQ(result.over, seen.size());
     EXPECT_EQ(result.failed, failed.size());
@@ -374,20 +382,19 @@ TEST(Run, BeginsNoMoreThanItMay) {
         }
         return sitting(std::make_unique<Slow>(i), i);
       },
-      [&](size_t, Sitting&, Worker&) { --live; }, [&](size_t, Sitting&) { --live; });
+      [&](size_t, Sitting&, Worker&) { --live; }, [&](size_t) { --live; });
   EXPECT_LE(most, 5);
   EXPECT_GE(most, 2);
 }
 
 TEST(Run, StopsWhenToldTo) {
   RunControl control;
-  size_t over = 0;
+  std::atomic<size_t> over{0};
   const RunResult result = run_episodes(
       1000, {2, 10}, control, [](size_t i) { return sitting(std::make_unique<Slow>(i * 3), i); },
       [&](size_t, Sitting&, Worker&) {
         if (++over == 50) control.no_new = true;
-      },
-      [](size_t, Sitting&) {});
+      });
   EXPECT_GE(result.over, 50u);
   EXPECT_LE(result.over, 60u);
   EXPECT_EQ(result.begun, result.over) << "what has begun is played to its end";
@@ -399,8 +406,7 @@ TEST(Run, AnErrorOfTheHostEndsIt) {
                    100, {3, 10}, control, [](size_t i) { return sitting(std::make_unique<Slow>(i), i); },
                    [](size_t i, Sitting&, Worker&) {
                      if (i > 20) throw SystemError("full");
-                   },
-                   [](size_t, Sitting&) {}),
+                   }),
                SystemError);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));  // what is under way still calls back
 }

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <mutex>
 #include <random>
 
 #include "runtime/engine/records.h"
@@ -217,7 +218,6 @@ int play(const Args& args) {
   bool human = false, model = false;
   for (const Casting& c : casting) human = human || c.spec.kind == "human", model = model || c.spec.kind == "openai";
   if (options.has("--resume") && !options.has("--out")) throw UsageError("`--resume` goes with `--out`");
-  if (human && model && options.has("--jobs")) throw UsageError("`--jobs` does not go with a human player");
   const InstanceSet set = find_instances(game, options, patches);
   std::vector<Chosen> chosen = choose(set, options, repeat);
   if (chosen.size() > limit) chosen.resize(limit);
@@ -262,7 +262,7 @@ int play(const Args& args) {
   std::shared_ptr<players::ReplyLog> log;
   if (options.has("--out")) {
     writer = std::make_unique<RecordWriter>(out);
-    if (human || model) log = std::make_shared<players::ReplyLog>(out + "/replies.jsonl", options.has("--resume"));
+    if (model) log = std::make_shared<players::ReplyLog>(out + "/replies.jsonl", options.has("--resume"));
   }
 
   const bool colour = colour_wanted(STDOUT_FILENO) && !script;
@@ -292,11 +292,13 @@ int play(const Args& args) {
   size_t shown = 0;
   double main_score = 0;
   uint64_t done_count = 0, counted = 0, won = 0, violations = 0;
+  bool in_order = true;  // episodes ended in the order in which they began
+  std::mutex recording;
   Json all = Json::list();
   players::RunControl control;
   Progress progress(chosen.size(), before, model && !human, transport, control);
   for (const Casting& c : casting)
-    if (c.reached) progress.watch(c.reached, *c.model);
+    if (c.reached) progress.watch(c.reached);
 
   auto begin = [&](size_t index) {
     const Chosen& c = chosen[index];
@@ -324,7 +326,6 @@ int play(const Args& args) {
     return sitting;
   };
   auto show = [&](const Played& p, size_t index) {
-    if (writer && !model) writer->write(p.record);
     if (json) all.push(parse_json(episode_line(p.record), "episode"));
     if (p.transcript.empty()) return;
     if (index > 0) std::fputs("\n", stdout);
@@ -346,25 +347,34 @@ int play(const Args& args) {
       }
       t += scores_text(r.scores, colour);
     }
-    ++done_count;
     const double score = r.scores.get("Main Score");
+    uint64_t broken = 0;
+    double cost = 0;
+    for (const Entry& e : r.journal.entries) {
+      broken += e.kind == PPC_EV_VIOLATION;
+      if (e.kind == PPC_EV_GET && e.who < casting.size() && casting[e.who].model) {
+        const players::ModelOptions& o = *casting[e.who].model;
+        cost += 1e-6 * (o.prompt_price * static_cast<double>(e.prompt_tokens.value_or(0)) + o.reply_price * static_cast<double>(e.reply_tokens.value_or(0)));
+      }
+    }
+    progress.over(r.outcome != PPC_ABORTED, broken, cost);
+
+    std::lock_guard lock(recording);
+    in_order = in_order && index == done_count;
+    ++done_count;
     if (r.outcome != PPC_ABORTED && !std::isnan(score)) main_score += score, ++counted;
     won += r.outcome == PPC_WON;
-    uint64_t broken = 0;
-    for (const Entry& e : r.journal.entries) broken += e.kind == PPC_EV_VIOLATION;
     violations += broken;
-    progress.over(r.outcome != PPC_ABORTED, broken);
+    if (writer) writer->write(r);
     if (r.left) control.no_new = true;  // nobody is there to play the rest
-    // What a model has said is recorded at once; what costs nothing waits for its turn.
-    if (writer && model) writer->write(r);
-    if (writer && model && !json) return;
+    if (out->transcript.empty() && !json) return;
     played[index] = std::move(out);
     for (; played.count(shown); ++shown) {
       show(*played[shown], shown);
       played.erase(shown);
     }
   };
-  const players::RunResult result = players::run_episodes(chosen.size(), {jobs, in_flight}, control, begin, over, [](size_t, players::Sitting&) {});
+  const players::RunResult result = players::run_episodes(chosen.size(), {jobs, in_flight}, control, begin, over);
   for (const auto& [index, p] : played) show(*p, index);  // an earlier one failed
   progress.finish();
   const size_t missing = chosen.size() - done_count;
@@ -375,7 +385,7 @@ int play(const Args& args) {
     if (writer) what += " and recorded; the same command with --resume plays the others";
     throw SystemError(what);
   }
-  if (model && writer) {
+  if (writer && (before > 0 || !in_order)) {
     writer.reset();
     std::map<std::string, size_t> order;
     for (size_t i = 0; i < all_chosen.size(); ++i) order[episode_folder(record_of(all_chosen[i]))] = i;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -50,16 +51,15 @@ Progress::~Progress() {
   }
 }
 
-void Progress::watch(std::shared_ptr<players::Endpoint> endpoint, const players::ModelOptions& options) {
-  for (const Watched& w : watched_)
-    if (w.endpoint == endpoint) return;
-  watched_.push_back({std::move(endpoint), options.prompt_price, options.reply_price});
+void Progress::watch(std::shared_ptr<players::Endpoint> endpoint) {
+  if (std::find(watched_.begin(), watched_.end(), endpoint) == watched_.end()) watched_.push_back(std::move(endpoint));
 }
 
-void Progress::over(bool played, uint64_t violations) {
+void Progress::over(bool played, uint64_t violations, double cost) {
   ++done_;
   played_ += played;
   violations_ += violations;
+  cost_ += cost;
 }
 
 std::string Progress::line(bool last) const {
@@ -68,16 +68,14 @@ std::string Progress::line(bool last) const {
   std::string out = std::to_string(done + before_) + " of " + std::to_string(total_ + before_) + " episodes";
   if (done) out += ", " + rounded(100.0 * static_cast<double>(played_) / static_cast<double>(done), 1) + " % played, " + std::to_string(violations_) + (violations_ == 1 ? " violation" : " violations");
   uint64_t replies = 0, retries = 0, prompt = 0, reply = 0;
-  double cost = 0;
-  for (const Watched& w : watched_) {
-    const players::EndpointCounts& c = w.endpoint->counts();
+  for (const auto& endpoint : watched_) {
+    const players::EndpointCounts& c = endpoint->counts();
     replies += c.replies, retries += c.retries, prompt += c.prompt_tokens, reply += c.reply_tokens;
-    cost += 1e-6 * (w.prompt_price * static_cast<double>(c.prompt_tokens) + w.reply_price * static_cast<double>(c.reply_tokens));
   }
   out += ", " + std::to_string(replies) + " replies (" + rounded(static_cast<double>(replies) / seconds, 1) + " a second)";
   if (retries) out += ", " + std::to_string(retries) + (retries == 1 ? " retry" : " retries");
   if (prompt + reply) out += ", tokens " + std::to_string(prompt) + " + " + std::to_string(reply);
-  if (cost > 0) out += ", cost " + rounded(cost, 4);
+  if (const double cost = cost_; cost > 0) out += ", cost " + rounded(cost, 4);
   if (last) out += ", " + duration(seconds);
   else if (done && done < total_) out += ", " + duration(seconds / static_cast<double>(done) * static_cast<double>(total_ - done)) + " left";
   if (!last && control_.no_new) out += control_.stop ? " (stopping)" : " (finishing what is under way; ^C again stops)";

@@ -2,12 +2,11 @@
 #pragma once
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "runtime/players/model.h"
+#include "runtime/players/endpoint.h"
 #include "runtime/players/run.h"
 
 namespace ppc::cli {
@@ -21,10 +20,10 @@ class Progress {
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  /// Counts and costs of a model; each endpoint's once.
-  void watch(std::shared_ptr<players::Endpoint>, const players::ModelOptions&);
-  /// Thread-safe.
-  void over(bool played, uint64_t violations);
+  /// An endpoint's counts are shown, once.
+  void watch(std::shared_ptr<players::Endpoint>);
+  /// An episode is over. Thread-safe.
+  void over(bool played, uint64_t violations, double cost);
   /// The last line.
   void finish();
 
@@ -36,9 +35,9 @@ class Progress {
   const bool wanted_, terminal_;
   std::shared_ptr<net::Transport> transport_;
   players::RunControl& control_;
-  struct Watched { std::shared_ptr<players::Endpoint> endpoint; double prompt_price, reply_price; };
-  std::vector<Watched> watched_;
+  std::vector<std::shared_ptr<players::Endpoint>> watched_;
   std::atomic<uint64_t> done_{0}, played_{0}, violations_{0};
+  std::atomic<double> cost_{0};
   double began_ = 0;
   std::atomic<bool> ended_{false};
   std::thread thread_;
