@@ -33,6 +33,11 @@ Sitting::State Sitting::play(engine::Worker& worker, const std::function<void()>
     journal.collect(worker, episode);
     if (after) after();
   };
+  auto leave = [&] {
+    left = true;
+    episode.abandon(worker, "the player left");
+    collected();
+  };
   if (!started_) {
     started_ = true;
     episode.start(worker);
@@ -46,6 +51,10 @@ Sitting::State Sitting::play(engine::Worker& worker, const std::function<void()>
     }
     if (came) {
       if (auto* none = std::get_if<Unanswered>(&*came)) {
+        if (none->why == Unanswered::Why::Left) {
+          leave();
+          break;
+        }
         failure = std::move(*none);
         return State::Failed;
       }
@@ -84,9 +93,7 @@ Sitting::State Sitting::play(engine::Worker& worker, const std::function<void()>
       }
       take(worker, std::move(reply), after);
     } catch (const PlayerLeft&) {
-      left = true;
-      episode.abandon(worker, "the player left");
-      collected();
+      leave();
     }
   }
   for (auto& player : cast)

@@ -47,6 +47,7 @@ struct Unanswered {
     Request,  // this one cannot be answered; the episode cannot go on, others can
     Run,      // nor can the others
     Stopped,
+    Left,     // the player does not want to go on, see PlayerLeft
   } why;
   std::string error;
 };

@@ -2,10 +2,8 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -13,11 +11,10 @@
 
 #include "runtime/engine/records.h"
 #include "runtime/players/human.h"
-#include "runtime/players/model.h"
 #include "runtime/players/reply_log.h"
 #include "runtime/players/run.h"
 #include "runtime/players/script.h"
-#include "tools/cli/cli.h"
+#include "tools/cli/casting.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/resume.h"
 #include "tools/cli/transcript.h"
@@ -25,7 +22,6 @@
 namespace ppc::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using namespace engine;
 
 constexpr const char* kHelp =
@@ -64,22 +60,6 @@ Examples:
   ppc play taboo --player describer=openai:qwen --player guesser=openai:qwen --base-url http://127.0.0.1:8000/v1 --out records
 )";
 
-struct Chosen {
-  const Experiment* experiment;
-  const Instance* instance;
-  uint32_t position;  // of the instance in the experiment
-  uint32_t repeat;
-};
-
-struct Casting {
-  players::Spec spec;
-  bool from_script = false;  // --script
-  std::shared_ptr<const std::vector<std::string>> replies;
-  std::string endpoint;                                     // openai: which one; empty: the default
-  std::shared_ptr<players::ModelOptions> model;             // openai
-  std::shared_ptr<players::Endpoint> reached;               // openai, once it is
-};
-
 std::vector<int64_t> load_draws(const std::string& path) {
   const Json json = load_json(path);
   if (!json.is_list()) throw InputError(path + ": expected a list of numbers, found " + describe(json));
@@ -90,105 +70,6 @@ std::vector<int64_t> load_draws(const std::string& path) {
       throw InputError(path + ": [" + std::to_string(i) + "]: expected an int, at least 0, found " + describe(item));
     }
     out.push_back(item.as_int());
-  }
-  return out;
-}
-
-InstanceSet find_instances(const Game& game, const Options& options, const Patches& patches) {
-  if (options.has("--instances")) return load_instances(*game.module, options.value("--instances"), patches);
-  std::error_code ec;
-  for (const char* name : {"instances.json", "instances.yaml", "instances.yml"}) {
-    const fs::path path = fs::path(game.folder) / "instances" / name;
-    if (fs::exists(path, ec)) return load_instances(*game.module, path.string(), patches);
-  }
-  // A game may do without instances; then there is one, with the declared defaults and what --set gives.
-  try {
-    return read_instances(*game.module, parse_json(R"({"experiments": [{"name": "default", "game_instances": [{"game_id": 0}]}]})", ""),
-                          "(no instance file)", patches);
-  } catch (const InputError& e) {
-    throw InputError(std::string(e.what()) + "\nhint: there is no instances/instances.json or .yaml beside the game; give one with " +
-                     "--instances FILE, or values with --set NAME=VALUE");
-  }
-}
-
-std::vector<Chosen> choose(const InstanceSet& set, const Options& options, uint64_t repeat) {
-  const bool by_name = options.has("--experiment"), by_id = options.has("--id");
-  const std::string name = options.value("--experiment"), id = options.value("--id");
-  std::vector<Chosen> out;
-  std::string names;
-  bool found = false;
-  for (const Experiment& e : set.experiments) {
-    names += (names.empty() ? "`" : ", `") + e.name + "`";
-    if (by_name && e.name != name) continue;
-    found = true;
-    for (uint32_t i = 0; i < e.instances.size(); ++i) {
-      if (by_id && e.instances[i].id != id) continue;
-      for (uint32_t r = 0; r < repeat; ++r) out.push_back({&e, &e.instances[i], i, r});
-    }
-  }
-  if (!found && by_name) throw InputError(set.file + ": no experiment `" + name + "`; there is " + (names.empty() ? "none" : names));
-  if (out.empty()) throw InputError(set.file + ": no instance" + (by_id ? " with the game_id `" + id + "`" : "s"));
-  return out;
-}
-
-std::vector<Casting> cast_players(const Manifest& m, const Options& options, const players::PlayersConfig& config, bool may_ask_human) {
-  std::vector<Casting> out(m.players.size());
-  auto role_of = [&](const std::string& role) {
-    size_t i = 0;
-    std::string roles;
-    for (; i < m.players.size(); ++i) {
-      if (m.players[i].name == role || m.players[i].display == role) break;
-      if (!m.players[i].scripted) roles += (roles.empty() ? "`" : ", `") + m.players[i].name + "`";
-    }
-    if (i == m.players.size()) throw UsageError("the game has no role `" + role + "`; there is " + roles);
-    if (m.players[i].scripted) throw UsageError("`" + role + "` is voiced by the game itself");
-    return i;
-  };
-  auto cast = [&](size_t i, const std::string& text) {
-    Casting& who = out[i];
-    who = {};
-    try {
-      who.spec = players::parse_spec(text);
-    } catch (const InputError& e) {
-      throw UsageError(e.what());
-    }
-    if (who.spec.kind == "local") throw UsageError("this build has no `local:` players yet; there are bot:NAME, script:FILE, human and openai:MODEL");
-    if (who.spec.kind == "bot") players::make_bot(m, static_cast<uint32_t>(i), who.spec.argument);  // says so now if there is none
-    if (who.spec.kind == "script") who.replies = std::make_shared<std::vector<std::string>>(players::load_replies(who.spec.argument));
-  };
-  for (const auto& [role, player] : config.players) {
-    const size_t i = role_of(role);
-    cast(i, player.spec);
-    if (out[i].spec.kind != "openai") continue;
-    out[i].endpoint = player.endpoint;
-    out[i].model = std::make_shared<players::ModelOptions>(player.options);
-  }
-  for (const std::string& setting : options.all("--player")) {
-    const size_t at = setting.find('=');
-    if (at == std::string::npos) throw UsageError("`--player` takes ROLE=SPEC, not `" + setting + "`");
-    const size_t i = role_of(setting.substr(0, at));
-    cast(i, setting.substr(at + 1));
-    if (out[i].spec.kind == "openai") out[i].model = std::make_shared<players::ModelOptions>(players::model_options(out[i].spec.argument, options.all("--sampling")));
-  }
-  for (size_t i = 0; i < out.size(); ++i) {
-    if (m.players[i].scripted || !out[i].spec.kind.empty()) continue;
-    if (options.has("--script")) {
-      out[i].from_script = true;
-      out[i].spec = {"script", options.value("--script")};
-      continue;
-    }
-    for (const BotInfo& b : m.bots) {
-      if (b.player == i) {
-        out[i].spec = {"bot", b.name};
-        break;
-      }
-    }
-    if (!out[i].spec.kind.empty()) continue;
-    if (!may_ask_human) {
-      throw UsageError("nobody plays `" + m.players[i].name + "`: it has no bot; give --player " + m.players[i].name +
-                       "=script:FILE or --script FILE");
-    }
-    out[i].spec = {"human", ""};
   }
   return out;
 }
@@ -214,7 +95,7 @@ int play(const Args& args) {
   const Manifest& m = game.module->manifest();
   const bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
   const players::PlayersConfig config = options.has("--players") ? players::load_players(options.value("--players")) : players::PlayersConfig{};
-  std::vector<Casting> casting = cast_players(m, options, config, terminal);
+  std::vector<Casting> casting = cast_players(m, options, config, terminal ? Otherwise::BotOrHuman : Otherwise::Bot);
   bool human = false, model = false;
   for (const Casting& c : casting) human = human || c.spec.kind == "human", model = model || c.spec.kind == "openai";
   if (options.has("--resume") && !options.has("--out")) throw UsageError("`--resume` goes with `--out`");
@@ -272,21 +153,7 @@ int play(const Args& args) {
     players::catch_interrupts();
     lines = players::make_line_reader(STDIN_FILENO, std::cout, terminal);
   }
-  std::shared_ptr<net::Transport> transport;
-  if (model) {
-    try {
-      transport = net::make_transport();
-    } catch (const std::runtime_error& e) {
-      throw SystemError(e.what());
-    }
-    std::map<std::string, std::shared_ptr<players::Endpoint>> endpoints;
-    for (Casting& c : casting) {
-      if (c.spec.kind != "openai") continue;
-      auto& reached = endpoints[c.endpoint];
-      if (!reached) reached = players::make_endpoint(c.endpoint.empty() ? players::default_endpoint(options.value("--base-url")) : config.endpoints.at(c.endpoint), transport);
-      c.reached = reached;
-    }
-  }
+  const std::shared_ptr<net::Transport> transport = reach_models(casting, options, config);
 
   std::map<size_t, std::unique_ptr<Played>> played;  // those that wait for an earlier one to be shown
   size_t shown = 0;
@@ -310,10 +177,8 @@ int play(const Args& args) {
       if (m.players[i].scripted) continue;
       const Casting& who = casting[i];
       if (who.from_script) cast[i] = players::make_speaker(conversation, m.players[i].name);
-      else if (who.spec.kind == "bot") cast[i] = players::make_bot(m, i, who.spec.argument);
-      else if (who.spec.kind == "script") cast[i] = players::make_script(who.replies);
-      else if (who.spec.kind == "openai") cast[i] = players::make_model(who.reached, who.model);
-      else cast[i] = players::make_human(lines, std::cout, m, i, colour);
+      else if (who.spec.kind == "human") cast[i] = players::make_human(lines, std::cout, m, i, colour);
+      else cast[i] = make_player(m, i, who);
       if (log && who.spec.kind == "openai") cast[i] = players::make_logged(std::move(cast[i]), log, name, i);
     }
     auto setting = std::make_shared<Setting>(Setting{game.module, c.experiment->segment, c.instance->segment, resources});

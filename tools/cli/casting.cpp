@@ -1,0 +1,138 @@
+#include "tools/cli/casting.h"
+
+#include <filesystem>
+#include <map>
+
+#include "runtime/players/script.h"
+
+namespace ppc::cli {
+
+namespace fs = std::filesystem;
+using namespace engine;
+
+InstanceSet find_instances(const Game& game, const Options& options, const Patches& patches) {
+  if (options.has("--instances")) return load_instances(*game.module, options.value("--instances"), patches);
+  std::error_code ec;
+  for (const char* name : {"instances.json", "instances.yaml", "instances.yml"}) {
+    const fs::path path = fs::path(game.folder) / "instances" / name;
+    if (fs::exists(path, ec)) return load_instances(*game.module, path.string(), patches);
+  }
+  // A game may do without instances; then there is one, with the declared defaults and what --set gives.
+  try {
+    return read_instances(*game.module, parse_json(R"({"experiments": [{"name": "default", "game_instances": [{"game_id": 0}]}]})", ""),
+                          "(no instance file)", patches);
+  } catch (const InputError& e) {
+    throw InputError(std::string(e.what()) + "\nhint: there is no instances/instances.json or .yaml beside the game; give one with " +
+                     "--instances FILE, or values with --set NAME=VALUE");
+  }
+}
+
+std::vector<Chosen> choose(const InstanceSet& set, const Options& options, uint64_t repeat) {
+  const bool by_name = options.has("--experiment"), by_id = options.has("--id");
+  const std::string name = options.value("--experiment"), id = options.value("--id");
+  std::vector<Chosen> out;
+  std::string names;
+  bool found = false;
+  for (const Experiment& e : set.experiments) {
+    names += (names.empty() ? "`" : ", `") + e.name + "`";
+    if (by_name && e.name != name) continue;
+    found = true;
+    for (uint32_t i = 0; i < e.instances.size(); ++i) {
+      if (by_id && e.instances[i].id != id) continue;
+      for (uint32_t r = 0; r < repeat; ++r) out.push_back({&e, &e.instances[i], i, r});
+    }
+  }
+  if (!found && by_name) throw InputError(set.file + ": no experiment `" + name + "`; there is " + (names.empty() ? "none" : names));
+  if (out.empty()) throw InputError(set.file + ": no instance" + (by_id ? " with the game_id `" + id + "`" : "s"));
+  return out;
+}
+
+std::vector<Casting> cast_players(const Manifest& m, const Options& options, const players::PlayersConfig& config, Otherwise otherwise) {
+  std::vector<Casting> out(m.players.size());
+  auto role_of = [&](const std::string& role) {
+    size_t i = 0;
+    std::string roles;
+    for (; i < m.players.size(); ++i) {
+      if (m.players[i].name == role || m.players[i].display == role) break;
+      if (!m.players[i].scripted) roles += (roles.empty() ? "`" : ", `") + m.players[i].name + "`";
+    }
+    if (i == m.players.size()) throw UsageError("the game has no role `" + role + "`; there is " + roles);
+    if (m.players[i].scripted) throw UsageError("`" + role + "` is voiced by the game itself");
+    return i;
+  };
+  auto cast = [&](size_t i, const std::string& text) {
+    Casting& who = out[i];
+    who = {};
+    try {
+      who.spec = players::parse_spec(text);
+    } catch (const InputError& e) {
+      throw UsageError(e.what());
+    }
+    if (who.spec.kind == "local") throw UsageError("this build has no `local:` players yet; there are bot:NAME, script:FILE, human and openai:MODEL");
+    if (who.spec.kind == "bot") players::make_bot(m, static_cast<uint32_t>(i), who.spec.argument);  // says so now if there is none
+    if (who.spec.kind == "script") who.replies = std::make_shared<std::vector<std::string>>(players::load_replies(who.spec.argument));
+  };
+  for (const auto& [role, player] : config.players) {
+    const size_t i = role_of(role);
+    cast(i, player.spec);
+    if (out[i].spec.kind != "openai") continue;
+    out[i].endpoint = player.endpoint;
+    out[i].model = std::make_shared<players::ModelOptions>(player.options);
+  }
+  for (const std::string& setting : options.all("--player")) {
+    const size_t at = setting.find('=');
+    if (at == std::string::npos) throw UsageError("`--player` takes ROLE=SPEC, not `" + setting + "`");
+    const size_t i = role_of(setting.substr(0, at));
+    cast(i, setting.substr(at + 1));
+    if (out[i].spec.kind == "openai") out[i].model = std::make_shared<players::ModelOptions>(players::model_options(out[i].spec.argument, options.all("--sampling")));
+  }
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (m.players[i].scripted || !out[i].spec.kind.empty()) continue;
+    if (options.has("--script")) {
+      out[i].from_script = true;
+      out[i].spec = {"script", options.value("--script")};
+      continue;
+    }
+    for (const BotInfo& b : m.bots) {
+      if (b.player == i && otherwise != Otherwise::Human) {
+        out[i].spec = {"bot", b.name};
+        break;
+      }
+    }
+    if (!out[i].spec.kind.empty()) continue;
+    if (otherwise == Otherwise::Bot) {
+      throw UsageError("nobody plays `" + m.players[i].name + "`: it has no bot; give --player " + m.players[i].name +
+                       "=script:FILE or --script FILE");
+    }
+    out[i].spec = {"human", ""};
+  }
+  return out;
+}
+
+std::shared_ptr<net::Transport> reach_models(std::vector<Casting>& casting, const Options& options, const players::PlayersConfig& config) {
+  std::shared_ptr<net::Transport> transport;
+  bool model = false;
+  for (const Casting& c : casting) model = model || c.spec.kind == "openai";
+  if (!model) return transport;
+  try {
+    transport = net::make_transport();
+  } catch (const std::runtime_error& e) {
+    throw SystemError(e.what());
+  }
+  std::map<std::string, std::shared_ptr<players::Endpoint>> endpoints;
+  for (Casting& c : casting) {
+    if (c.spec.kind != "openai") continue;
+    auto& reached = endpoints[c.endpoint];
+    if (!reached) reached = players::make_endpoint(c.endpoint.empty() ? players::default_endpoint(options.value("--base-url")) : config.endpoints.at(c.endpoint), transport);
+    c.reached = reached;
+  }
+  return transport;
+}
+
+std::unique_ptr<players::Player> make_player(const Manifest& m, uint32_t player, const Casting& who) {
+  if (who.spec.kind == "bot") return players::make_bot(m, player, who.spec.argument);
+  if (who.spec.kind == "script") return players::make_script(who.replies);
+  return players::make_model(who.reached, who.model);
+}
+
+}  // namespace ppc::cli
