@@ -36,6 +36,7 @@ WALLS = [
     ("ANTLR", re.compile(r"^(antlr4|Game(Lexer|Parser)\b|ANTLR)"), re.compile(r"antlr", re.I), "compiler/syntax"),
     ("LLVM", re.compile(r"^llvm(-c)?/"), re.compile(r"\b(LLVM|llvm)[-\w]*"), "compiler/codegen"),
     ("libcurl", re.compile(r"^curl/"), re.compile(r"\bCURL\b"), "runtime/net"),
+    ("libmicrohttpd", re.compile(r"^microhttpd"), re.compile(r"\bPPC_MICROHTTPD\w*"), "runtime/net"),
     ("LibTorch", re.compile(r"^(torch|ATen|c10)/"), re.compile(r"\b[Tt]orch\w*|\$\{TORCH"), "trainers"),
 ]
 # Libraries whose folder their name does not say.

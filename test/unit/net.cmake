@@ -1,0 +1,1 @@
+ppc_unit_test(server ppc_net Threads::Threads)
