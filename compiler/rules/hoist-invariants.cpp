@@ -69,7 +69,7 @@ struct Changes {
   std::vector<bool> assigned;  // registers
   bool containers = false, suspends = false;
 };
-Changes changes_of(const Function& f, const Loop& loop) {
+Changes changes_of(const Program& p, const Function& f, const Loop& loop) {
   Changes c;
   c.assigned.resize(f.regs.size());
   for (BlockId b = 0; b < f.blocks.size(); ++b) {
@@ -79,6 +79,7 @@ Changes changes_of(const Function& f, const Loop& loop) {
       if (i.dst != kNoReg) c.assigned[i.dst] = true;
       if (i.op == Op::Builtin && info(i.builtin).mutates()) c.containers = true;
       if (i.op == Op::StoreSlot) c.containers = true;
+      if (i.op == Op::Call && p.functions[static_cast<size_t>(i.imm)].kind == Function::Kind::Part) c.containers = true;
     }
   }
   return c;
@@ -100,7 +101,7 @@ void enter_at(Function& f, const Loop& loop, BlockId front) {
 /// Does one loop; true when something moved (the blocks have changed then).
 bool hoist(const Program& p, Function& f, const Loop& loop) {
   auto counts = definition_counts(f);
-  auto [assigned, changes_containers, suspends] = changes_of(f, loop);
+  auto [assigned, changes_containers, suspends] = changes_of(p, f, loop);
   if (suspends) return false;
   auto container = [&](Reg r) { return is_container(p.manifest, f.regs[r].type); };
   auto movable = [&](const Instr& i) {
@@ -165,7 +166,7 @@ bool tabulate(const Program& p, Function& f, const std::vector<Loop>& loops, con
     return static_cast<uint32_t>(std::find_if(types.begin(), types.end(), [&](auto& t) { return t.kind == kind; }) - types.begin());
   };
   const uint32_t int_type = type_of("int"), bool_type = type_of("bool");
-  const Changes changes = changes_of(f, outer);
+  const Changes changes = changes_of(p, f, outer);
   if (changes.suspends || changes.containers || int_type == types.size() || bool_type == types.size()) return false;
   const auto counts = definition_counts(f);
   auto constant = [&](Reg r) { return !changes.assigned[r]; };

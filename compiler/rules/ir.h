@@ -87,7 +87,9 @@ struct Block {
 struct RegInfo { std::string name; uint32_t type = 0; };  // type: index into Program::manifest.types; name may be empty
 
 struct Function {
-  enum class Kind : uint8_t { Step, Init, Pure, Bot, Metric, Key, Generate } kind = Kind::Pure;
+  // Part: a step of the game that is called from Step or another Part; it has effects, but does not suspend. True: it has ended the
+  // episode, and its caller is to end, too.
+  enum class Kind : uint8_t { Step, Init, Pure, Bot, Metric, Key, Generate, Part } kind = Kind::Pure;
   std::string name;
   uint32_t params = 0;         // the first registers; entries take theirs with Argument instead
   uint32_t result = 0;         // type

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "compiler/rules/flow.h"
+#include "compiler/rules/outline.h"
 
 namespace ppc::rules {
 namespace {
@@ -47,7 +48,7 @@ struct Roots {
 class Lowering {
  public:
   Lowering(const Game& g, const Sources& s)
-      : game(g), types(g.types), text_list(types.list(types.text_)), int_list(types.list(types.int_)) {
+      : game(g), types(g.types), text_list(types.list(types.text_)), int_list(types.list(types.int_)), outlined(outlined_steps(g)) {
     program.sources = &s;
     program.manifest = manifest_of(g, types, s);
     program.pool.assign(8, '\0');
@@ -87,7 +88,16 @@ class Lowering {
   const Game& game;
   sema::TypeTable types;
   TypeId text_list, int_list;
+  std::vector<bool> outlined;  // by step
   Program program;
+
+  /// A step as a function. What it does about a broken rule depends on whether it is called while a reply is read, and where.
+  struct Part { uint32_t function; bool returns; };  // false: it always ends the episode
+  struct Place {
+    bool asking = false, breaking = false, retried = false;
+    auto operator<=>(const Place&) const = default;
+  };
+  std::map<std::pair<uint32_t, Place>, Part> parts;
 
   /// A reference to a list of the pool.
   int64_t list(const std::vector<int64_t>& items) {
@@ -166,6 +176,29 @@ class Builder {
     for (uint32_t p = 0; p < params; ++p) emit(Op::Argument, scope_->regs[p], {}, p);
     statements(body.statements);
   }
+  /// A step: its arguments, and then, where a reply is being read, who gave it and which rule it has broken. Returns whether it
+  /// ever comes to its end.
+  bool part(const sema::Step& step, const Lowering::Place& place) {
+    f_.result = types_.bool_;
+    Asking asking;
+    if (place.asking) {
+      asking.who = reg(types_.int_, "player");
+      asking_ = &asking;
+    }
+    if (place.breaking) breaking_ = {true, place.retried, 0, reg(types_.int_, "rule")};
+    f_.params = static_cast<uint32_t>(f_.regs.size()) + step.params;
+    Scope scope(*this, step.body);  // the parameters are its first locals
+    BlockId done = new_block("done");
+    step_end_ = &done;
+    statements(step.body.statements);
+    if (open()) jump(done);
+    begin(done);
+    const bool returns = !predecessors(f_)[done].empty();
+    end_return(constant(types_.bool_, 0));
+    asking_ = nullptr;
+    step_end_ = nullptr;
+    return returns;
+  }
   void generate(const Body& body) {
     Scope scope(*this, body);
     statements(body.statements);
@@ -188,6 +221,7 @@ class Builder {
   struct Asking {  // the reply being read
     const sema::Move* move = nullptr;
     uint32_t player = 0, index = 0;
+    Reg who = kNoReg;                  // holds the player, in a step that is a function
     Reg reply = kNoReg, gives = kNoReg;
     Reg aside = kNoReg;                // the message of a side question
     BlockId before = 0, again = 0, passed = 0;
@@ -196,6 +230,7 @@ class Builder {
   struct Breaking {  // the rule whose consequence is being lowered
     bool active = false, retried = false;
     uint32_t rule = 0;
+    Reg which = kNoReg;  // holds the rule, in a step that is a function
   };
 
   // ---- emitting ----------------------------------------------------------------------------------------------------
@@ -978,6 +1013,7 @@ class Builder {
     const sema::Step& step = game_.steps[s.step];
     std::vector<Reg> args;
     for (const auto& a : s.args) args.push_back(unchanging(*a));
+    if (l_.outlined[s.step]) return call_part(s.step, std::move(args));
     BlockId done = new_block("after");
     std::vector<BlockId> breaks;
     std::swap(breaks, breaks_);
@@ -994,6 +1030,32 @@ class Builder {
     begin(done);
   }
 
+  void call_part(uint32_t step, std::vector<Reg> args) {
+    Lowering::Place place;
+    place.asking = asking_ != nullptr;
+    place.breaking = place.asking && breaking_.active;
+    place.retried = place.breaking && breaking_.retried;
+    auto found = l_.parts.find({step, place});
+    if (found == l_.parts.end()) {
+      Builder b(l_, Function::Kind::Part, game_.steps[step].name, game_.steps[step].span);
+      const bool returns = b.part(game_.steps[step], place);
+      l_.program.functions.push_back(b.finish());
+      const uint32_t function = static_cast<uint32_t>(l_.program.functions.size() - 1);
+      found = l_.parts.emplace(std::pair{step, place}, Lowering::Part{function, returns}).first;
+    }
+    std::vector<Reg> all;
+    if (place.asking) all.push_back(asked());
+    if (place.breaking) all.push_back(broken());
+    all.insert(all.end(), args.begin(), args.end());
+    Reg ended = op(Op::Call, types_.bool_, std::move(all), found->second.function);
+    if (!found->second.returns) return over();
+    BlockId done = new_block("ended"), on = new_block("after");
+    branch(ended, done, on);
+    begin(done);
+    over();
+    begin(on);
+  }
+
   void outcome(const Statement& s) {
     Reg score = s.value                         ? as_float(*s.value)
                 : s.outcome == PPC_WON          ? constant(types_.float_, float_bits(100))
@@ -1006,7 +1068,11 @@ class Builder {
       effect(violated ? Builtin::CountViolated : Builtin::CountParsed, {});
     }
     effect(Builtin::Finish, {number(s.outcome), score, reason});
-    end(of_kind(Terminator::Kind::Done));
+    over();
+  }
+  void over() {
+    if (f_.kind == Function::Kind::Part) end_return(constant(types_.bool_, 1));
+    else end(of_kind(Terminator::Kind::Done));
   }
 
   void instances(const Statement& s) {
@@ -1162,7 +1228,7 @@ class Builder {
   }
   void consequence(const Statement& s) {
     Breaking before = breaking_;
-    breaking_ = {true, false, s.rule};
+    breaking_ = {true, false, s.rule, kNoReg};
     statements(s.otherwise);
     ended_without_outcome();
     breaking_ = before;
@@ -1178,9 +1244,10 @@ class Builder {
   }
   void violation(Reg reason) {
     if (!breaking_.active) return;
-    effect(Builtin::Violation, {number(asking_->player), number(breaking_.rule),
-                                reason != kNoReg ? reason : constant(types_.text_, 0)});
+    effect(Builtin::Violation, {asked(), broken(), reason != kNoReg ? reason : constant(types_.text_, 0)});
   }
+  Reg asked() { return asking_->who != kNoReg ? asking_->who : number(asking_->player); }
+  Reg broken() { return breaking_.which != kNoReg ? breaking_.which : number(breaking_.rule); }
   void retry(const Statement& s) {
     if (!asking_) return;
     auto [it, fresh] = asking_->counters.try_emplace(breaking_.rule, kNoReg);

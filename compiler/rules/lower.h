@@ -1,4 +1,4 @@
-// From the checked model to Rule IR: sugar of control flow becomes blocks, moves and steps are inlined, constants go to
+// From the checked model to Rule IR: sugar of control flow becomes blocks, moves and small steps are inlined, constants go to
 // the pool. What comes out still has Ask terminators; run the passes (passes.h) before an engine takes it.
 #pragma once
 #include "compiler/rules/ir.h"

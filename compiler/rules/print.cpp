@@ -235,7 +235,7 @@ class Printer {
       for (Reg r = 0; r < f.params; ++r) head += all(r ? ", " : "", reg(f, r), " : ", type(f.regs[r].type));
       head += ")";
     }
-    if (f.kind == Function::Kind::Pure) head += all(" -> ", type(f.result));
+    if (f.kind == Function::Kind::Pure || f.kind == Function::Kind::Part) head += all(" -> ", type(f.result));
     line(head + " {");
     for (BlockId b = 0; b < f.blocks.size(); ++b) {
       line(block(f, b) + ":");

@@ -203,7 +203,7 @@ bool skip_next(Program& p, Function& f, BlockId& b, size_t& from) {
 
 void skip_unrecorded(Program& p) {
   for (Function& f : p.functions) {
-    if (f.kind != Function::Kind::Step) continue;
+    if (f.kind != Function::Kind::Step && f.kind != Function::Kind::Part) continue;
     const BlockId n = static_cast<BlockId>(f.blocks.size());
     for (BlockId b = 0; b < n; ++b) {
       BlockId block = b;

@@ -174,7 +174,9 @@ class Verifier {
         index(i.imm, p_.functions.size(), "function");
         if (problems_.size() != before) break;
         const Function& callee = p_.functions[i.imm];
-        if (callee.kind != Function::Kind::Pure) problem("calls " + callee.name + ", which is no function of the game");
+        const bool plays = f_->kind == Function::Kind::Step || f_->kind == Function::Kind::Part;
+        if (callee.kind != Function::Kind::Pure && (callee.kind != Function::Kind::Part || !plays))
+          problem("calls " + callee.name + ", which is no function of the game");
         expect_args(i, callee.params);
         needs_dst(i, true);
         if (problems_.size() != before) break;

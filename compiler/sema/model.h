@@ -135,7 +135,7 @@ struct Statement {
                 // `notes "key"` reads it, else 0
     Reward,     // player, value
     Finish,     // outcome, value = score or null, value2 = reason or null
-    Step,       // step, args: inlined by the lowering
+    Step,       // step, args: as if it stood here (rules/outline.h)
     // in a move:
     Check,      // value must be true, else `otherwise`; rule
     Format,     // the text `value` (Reply, or what `read` made of it) must have the form `format`, else `otherwise`; rule
