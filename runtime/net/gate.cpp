@@ -96,7 +96,7 @@ std::optional<ServerResponse> Gate::refuse(const ServerRequest& r) const {
     return error_response(400, "the Host header is no host");
   }
   const bool known = name && std::any_of(options_.hosts.begin(), options_.hosts.end(), [&](const std::string& h) { return same_word(h, *name); });
-  if (options_.token.empty() && !known) {
+  if (options_.token.empty() && !options_.any_host && !known) {
     return error_response(403, "this server is for this machine only, under its own name: the Host header is another (--allow-host adds one)");
   }
   if (const std::string* origin = r.header("Origin")) {

@@ -9,7 +9,7 @@
 namespace ppc::net {
 
 /// A page from elsewhere can make a browser send requests to this machine, under this machine's name or (DNS rebinding) under its own. So:
-/// - `Host` must be one of `hosts`, unless a token is wanted: no page has that;
+/// - `Host` must be one of `hosts`, unless a token is wanted (no page has that), or `any_host`;
 /// - a browser's `Origin` must be the address the request was sent to, and `Sec-Fetch-Site` not another site, but for a link that was followed;
 /// - a POST is JSON and says so: no form of another page can do that unasked.
 class Gate {
@@ -17,6 +17,7 @@ class Gate {
   struct Options {
     std::string token = {};                // empty: none is wanted
     std::vector<std::string> hosts = {};   // names without port, as a client writes them: "localhost", "127.0.0.1", "[::1]"
+    bool any_host = false;            // others may connect, under whatever name
     std::vector<std::string> open = {};    // paths that want no token
   };
   explicit Gate(Options options) : options_(std::move(options)) {}

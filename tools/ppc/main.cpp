@@ -19,6 +19,7 @@ struct Verb {
 
 constexpr Verb kVerbs[] = {
     {"play", "play a game: bots, scripts, a human at the terminal", cli::run_play},
+    {"serve", "games over HTTP for programs, a page for people", cli::run_serve},
     {"replay", "play recorded episodes again, byte for byte", cli::run_replay},
     {"score", "compute the scores of recorded episodes again", cli::run_score},
     {"eval", "the clemscore table of a run: CSV, Markdown, HTML with plots", cli::run_eval},

@@ -14,6 +14,7 @@ int run_fmt(const Args&);
 int run_lsp(const Args&);
 int run_new(const Args&);
 int run_doctor(const Args&);
+int run_serve(const Args&);
 
 /// The .game file that a name means: a path, or a game that comes with ppc. Throws engine::InputError.
 std::string game_file(const std::string& name);

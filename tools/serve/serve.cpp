@@ -1,0 +1,112 @@
+#include "tools/serve/serve.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "runtime/engine/json.h"
+#include "runtime/players/model.h"
+#include "tools/ppc/verbs.h"
+
+namespace ppc::cli {
+
+const char* const kServerHelp =
+    R"(  --port N              where to listen (default 8000; 0: any that is free)
+  --host ADDRESS        for other machines, too: 0.0.0.0, ::, or one of this machine's addresses (default 127.0.0.1)
+  --allow-host NAME     a name under which a proxy on this machine passes requests on
+  --max-body BYTES      of a request (default 1048576)
+  --connections N       at the same time (default 4096); --connections-per-peer N: from one address (default: no limit)
+  --threads N           that answer (default 1)
+  --json                prints the address as JSON
+)";
+
+std::vector<std::string> server_options(std::vector<std::string> more) {
+  for (const char* name : {"--port", "--host", "--allow-host", "--max-body", "--connections", "--connections-per-peer", "--threads"}) more.emplace_back(name);
+  return more;
+}
+
+int serve(const Options& options, Served served) {
+  const std::string host = options.value("--host", "127.0.0.1");
+  net::Gate::Options gate;
+  gate.open = served.open;
+  const bool ours = net::is_loopback(host);
+  bool made = false;
+  if (!served.own_secrets) {
+    if (options.has("--token-file")) gate.token = players::load_key(options.value("--token-file"));
+    else if (const char* token = std::getenv("PPC_SERVE_TOKEN"); token && *token) gate.token = token;
+    if (gate.token.empty() && !ours) gate.token = net::make_secret(), made = true;
+  }
+  // With a token nobody needs to be kept out by the name they call us by. Secrets of the handler's own do the same, where others may connect.
+  gate.hosts = options.all("--allow-host");
+  for (const char* name : {"localhost", "127.0.0.1", "[::1]"}) gate.hosts.emplace_back(name);
+  if (ours && host != "localhost") gate.hosts.push_back(host.find(':') == std::string::npos ? host : "[" + host + "]");
+  gate.any_host = !ours;
+  const net::Gate watch(gate);
+
+  // Threads inherit what is blocked here: signals come to this one alone.
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGINT);
+  sigaddset(&ends, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+
+  net::ServerOptions with;
+  with.host = host;
+  with.port = static_cast<uint16_t>(options.number("--port", 8000, 0, 65535));
+  with.threads = static_cast<unsigned>(options.number("--threads", 1, 1, 256));
+  with.max_body = options.number("--max-body", 1u << 20, 1, 1u << 30);
+  with.connections = static_cast<unsigned>(options.number("--connections", 4096, 1, 1'000'000));
+  with.connections_per_peer = static_cast<unsigned>(options.number("--connections-per-peer", 0, 1, 1'000'000));
+  with.refuse = [&watch](const net::ServerRequest& r) { return watch.refuse(r); };
+  std::shared_ptr<net::Server> server;
+  try {
+    server = net::make_server(with, std::move(served.handler));
+  } catch (const std::runtime_error& e) {
+    throw engine::SystemError(e.what());
+  }
+  const std::string name = host == "0.0.0.0" || host == "::" ? "localhost" : host;
+  const std::string url = "http://" + (name.find(':') == std::string::npos ? name : "[" + name + "]") + ":" + std::to_string(server->port());
+  served.ready(url, options.has("--json"));
+  if (made) std::fprintf(stderr, "token: %s\n(give one with --token-file FILE or PPC_SERVE_TOKEN)\n", gate.token.c_str());
+  std::fflush(stdout);
+
+  while (true) {
+    const timespec second{1, 0};
+    if (sigtimedwait(&ends, nullptr, &second) > 0) break;
+    if (served.every_second) served.every_second();
+  }
+  // The second time at once.
+  struct sigaction at_once {};
+  at_once.sa_handler = [](int) { _exit(130); };
+  sigaction(SIGINT, &at_once, nullptr);
+  sigaction(SIGTERM, &at_once, nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &ends, nullptr);
+  if (served.stopping) served.stopping();
+  server->stop(5);
+  return 0;
+}
+
+int run_serve(const Args& args) {
+  constexpr const char* help =
+      "usage: ppc serve env GAME… | ppc serve play GAME\n\n"
+      "  env     games for programs, over HTTP: reset, step, state (OpenEnv)\n"
+      "  play    a page on which people play, with models or with each other\n\n"
+      "Both listen on this machine only, unless --host says otherwise; docs/serve.md.\n"
+      "`ppc serve env --help` and `ppc serve play --help` explain each.\n\n"
+      "Example:\n"
+      "  ppc serve play taboo --player describer=bot:spelling\n";
+  if (!args.empty() && args[0] == "env") return serve_env(Args(args.begin() + 1, args.end()));
+  //PLAY if (!args.empty() && args[0] == "play") return serve_play(Args(args.begin() + 1, args.end()));
+  return run_verb("serve", help, args, [&]() -> int {
+    if (args.empty()) throw UsageError("what? There is env and play");
+    throw UsageError("`" + args[0] + "` is nothing that can be served: there is env and play");
+  });
+}
+
+}  // namespace ppc::cli
