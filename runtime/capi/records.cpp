@@ -86,6 +86,30 @@ ppc_result ppc_episode_record(ppc_episode* episode, const char* part, char** jso
     give(part_of(*episode, part), json, size);
   });
 }
+ppc_result ppc_episode_conversation(const ppc_episode* episode, uint32_t player, char** json, size_t* size) {
+  return guarded([&] {
+    const ppc_episode& e = episode_of(episode);
+    const Use use(e);
+    if (!e.recording) throw UsageError("this episode keeps no journal: set ppc_episode_options.record when it begins");
+    const size_t players = e.manifest().players.size();
+    if (player >= players) throw UsageError("no player " + std::to_string(player) + ": there are " + std::to_string(players));
+    Json list = Json::list();
+    auto said = [&](const char* role, std::string_view text) {
+      Json one = Json::object();
+      one.add("role", role);
+      one.add("content", text);
+      list.push(std::move(one));
+    };
+    for (const engine::Entry& entry : e.recording->record.journal.entries) {
+      if (entry.who != player || entry.aside) continue;
+      if (entry.kind == PPC_EV_SEND) said("user", entry.text);
+      if (entry.kind == PPC_EV_GET || entry.kind == PPC_EV_SAY) said("assistant", entry.text);
+    }
+    const ppc_state& state = e.episode.state();
+    if (state.status == PPC_ASKING && state.ask_aside && state.ask_player == player) said("user", e.message);
+    give(engine::to_text(list), json, size);
+  });
+}
 ppc_result ppc_episode_set_model(ppc_episode* episode, uint32_t player, const char* name) {
   return guarded([&] {
     ppc_episode& e = episode_of(episode);

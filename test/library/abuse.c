@@ -127,6 +127,7 @@ int main(int argc, char **argv) {
   GIVES(PPC_E_USAGE, ppc_episode_scores(e, &text, &size));
   GIVES(PPC_E_USAGE, ppc_episode_score_count(e, &size));
   GIVES(PPC_E_USAGE, ppc_episode_record(e, "episode", &text, &size)); /* no journal */
+  GIVES(PPC_E_USAGE, ppc_episode_conversation(e, 0, &text, &size));
   GIVES(PPC_E_USAGE, ppc_episode_set_model(e, 0, "m"));
   GIVES(PPC_E_USAGE, ppc_episode_annotate(e, "{}", 2));
   CHECK(value == 3);
@@ -219,6 +220,7 @@ int main(int argc, char **argv) {
   GIVES(PPC_E_USAGE, ppc_episode_annotate(f, "{}", 2)); /* no reply yet */
   GIVES(PPC_E_USAGE, ppc_episode_restore(f, text, 100, NULL));
   GIVES(PPC_E_USAGE, ppc_episode_set_model(f, 99, "m"));
+  GIVES(PPC_E_USAGE, ppc_episode_conversation(f, 99, &text, &size));
   GIVES(PPC_E_USAGE, ppc_episode_record(f, "everything", &text, &size));
   GIVES(PPC_OK, ppc_episode_set_model(f, 0, "../../evil\xff"));
   GIVES(PPC_OK, ppc_episode_step(f, "x", 1, &turn));

@@ -233,6 +233,9 @@ PPC_API ppc_result ppc_episode_scores(ppc_episode *episode, char **json, size_t 
 /* Needs ppc_episode_options.record. `part` is "episode" (a line of episodes.jsonl: strict JSON), "interactions", "requests",
  * "scores" (only when it is over), "instance" or "experiment": the files of docs/records.md. Before the end it is the record so far. */
 PPC_API ppc_result ppc_episode_record(ppc_episode *episode, const char *part, char **json, size_t *size);
+/* What a player has heard and said, as its memory keeps it, for a model that is to reply: [{"role": "user" or "assistant", "content": …}].
+ * The message that now waits for its reply is the last, a side question, too; earlier side questions are not there. Needs a journal. */
+PPC_API ppc_result ppc_episode_conversation(const ppc_episode *episode, uint32_t player, char **json, size_t *size);
 /* Who plays, for records: the name of a model. Bots have theirs; others are "programmatic" unless told. */
 PPC_API ppc_result ppc_episode_set_model(ppc_episode *episode, uint32_t player, const char *name);
 /* What is known of the last reply given, for records: an object with any of prompt_tokens, reply_tokens, finish ("stop", "length",
