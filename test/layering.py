@@ -17,7 +17,6 @@ ARROWS = {
     "runtime/engine": ["runtime/text", "runtime/include"],
     "runtime/net": [],
     "runtime/players": ["runtime/engine", "runtime/net"],
-    "runtime/capi": ["runtime/engine"],
     "compiler/base": ["runtime/abi"],
     "compiler/diag": ["compiler/base"],
     "compiler/ast": ["compiler/diag"],
@@ -29,7 +28,6 @@ ARROWS = {
     "compiler/interp": ["compiler/rules"],
     "compiler/codegen": ["compiler/rules"],
     "compiler/driver": ["compiler/syntax", "compiler/interp", "compiler/codegen"],
-    "compiler/plugin": ["compiler/driver", "runtime/capi"],
     "trainers": ["runtime/engine"],
     "tools": ["compiler/driver", "compiler/ide", "runtime/players"],
 }

@@ -102,6 +102,11 @@ void Episode::restart(uint64_t seed) {
   rt::init_state(block_, slots, setting_->module->hash(), seed);
 }
 
+// A stream's place is a number of 32 bits that wraps around: elsewhere in it is as good as another stream.
+void Episode::reseed_players(uint64_t seed) {
+  for (uint32_t p = 1; p <= PPC_MAX_PLAYERS; ++p) mutable_state().draws[p] = static_cast<uint32_t>(mix_seed(seed, p, 0, 0));
+}
+
 std::string_view Episode::bytes() const { return {reinterpret_cast<const char*>(block_), state().top}; }
 
 void Episode::restore(std::string_view snapshot) {

@@ -36,7 +36,7 @@ class Worker {
   explicit Worker(Budget budget = {});
   const Budget& budget() const { return budget_; }
   ppc_ctx* ctx() { return context_.get(); }
-  /// Whether steps collect events for records (see Journal); off: only violations and rewards.
+  /// Whether steps collect events for records (see Journal); off: only messages.
   void collect_events(bool on) { context_->want_events = on; }
 
  private:
@@ -102,6 +102,9 @@ class Episode {
   /// Chance from a script, tried first: stream and n to 0..n-1, or -1 for "from the generator". Not copied by fork.
   using Draw = std::function<int64_t(uint32_t stream, int64_t n)>;
   void script_draws(Draw draw) { draw_ = std::move(draw); }
+  const Draw& scripted_draws() const { return draw_; }
+  /// From now on the bots draw other numbers, made from this seed; the game's own chance stays as it is.
+  void reseed_players(uint64_t seed);
 
  private:
   ppc_state& mutable_state() { return *reinterpret_cast<ppc_state*>(block_); }

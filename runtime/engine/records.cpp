@@ -106,9 +106,37 @@ std::string models_folder(const Record& r) {
   return safe_name(out);
 }
 
+std::string branch_name(const std::vector<uint32_t>& path) {
+  std::string out;
+  for (const uint32_t way : path) out += (out.empty() ? "" : ".") + std::to_string(way);
+  return out.empty() ? "0" : out;
+}
+
+std::vector<uint32_t> branch_parent(std::vector<uint32_t> path) {
+  if (!path.empty()) path.pop_back();
+  while (!path.empty() && path.back() == 0) path.pop_back();
+  return path;
+}
+
 std::string episode_folder(const Record& r) {
+  const std::string episode = "/episode_" + std::to_string(r.episode);
   return models_folder(r) + "/" + safe_name(r.module->manifest().game) + "/" +
-         safe_name(std::to_string(r.experiment->index) + "_" + r.experiment->name) + "/episode_" + std::to_string(r.episode);
+         safe_name(std::to_string(r.experiment->index) + "_" + r.experiment->name) + episode +
+         (r.branch.path.empty() ? "" : "_branch_" + branch_name(r.branch.path));
+}
+
+std::string history_hash(const Json::List& messages, size_t count) {
+  uint64_t h = 0xCBF29CE484222325u;  // FNV-1a
+  for (size_t i = 0; i < count && i < messages.size(); ++i) {
+    for (const char* key : {"from", "to", "text"}) {
+      const Json* v = messages[i].find(key);
+      for (const char c : v && v->is_text() ? v->as_text() : std::string()) h = (h ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
+      h = (h ^ 0xFF) * 0x100000001B3u;  // no byte of UTF-8
+    }
+  }
+  char out[17];
+  std::snprintf(out, sizeof out, "%016llx", static_cast<unsigned long long>(h));
+  return out;
 }
 
 const char* outcome_name(uint32_t outcome) {
@@ -243,7 +271,8 @@ Json requests_json(const Record& r) {
 std::string episode_line(const Record& r) {
   const Manifest& m = r.module->manifest();
   Json line = Json::object();
-  line.add("schema", "ppc-episode/1");
+  const bool branch = !r.branch.path.empty() && !r.unfolded;
+  line.add("schema", branch ? "ppc-branch/1" : "ppc-episode/1");
   line.add("timestamp", r.journal.entries.empty() ? std::string() : r.journal.entries.front().timestamp);
   line.add("game", m.game);
   line.add("game_hash", m.hash);
@@ -270,10 +299,19 @@ std::string episode_line(const Record& r) {
   }
   Json messages = Json::list(), notes = Json::list();
   std::vector<size_t> last(m.players.size(), SIZE_MAX);  // each player's last message
+  // Of a branch: what is the parent's, too. A player's last message there may still get a violation or a reward, in each branch another.
+  size_t shared = 0, shared_notes = 0, entry = 0;
+  std::vector<size_t> open;
   auto of_player = [&](const Entry& e) -> Json* {
     return e.who < last.size() && last[e.who] != SIZE_MAX ? &messages.items()[last[e.who]] : nullptr;
   };
+  auto leave = [&] {
+    shared = messages.items().size();
+    shared_notes = notes.items().size();
+    open = last;
+  };
   for (const Entry& e : r.journal.entries) {
+    if (branch && entry++ == r.branch.entries) leave();
     switch (e.kind) {
       case PPC_EV_SEND:
       case PPC_EV_GET:
@@ -331,6 +369,37 @@ std::string episode_line(const Record& r) {
       default: break;
     }
   }
+  if (branch) {
+    if (entry <= r.branch.entries) leave();  // nothing of its own
+    line.add("branch", branch_name(r.branch.path));
+    Record other;
+    other.module = r.module, other.experiment = r.experiment, other.models = r.models, other.episode = r.episode;
+    line.add("tree", episode_folder(other));
+    other.branch.path = branch_parent(r.branch.path);
+    line.add("parent", episode_folder(other));
+    line.add("players_seed", std::to_string(r.branch.players_seed));
+    Json& leaves = line.add("leaves", Json::object());
+    leaves.add("player", r.branch.player < m.players.size() ? m.players[r.branch.player].name : "");
+    leaves.add("round", int64_t{r.branch.round});
+    leaves.add("messages", static_cast<int64_t>(shared));
+    leaves.add("notes", static_cast<int64_t>(shared_notes));
+    Json& last_ones = line.add("open", Json::list());
+    for (const size_t i : open) {
+      if (i == SIZE_MAX) continue;
+      Json one = Json::object();
+      one.add("message", static_cast<int64_t>(i));
+      for (const char* key : {"captures", "violation", "reward"}) one.add(key, *messages.items()[i].find(key));
+      last_ones.push(std::move(one));
+    }
+    line.add("history", history_hash(messages.items(), shared));
+    messages.items().erase(messages.items().begin(), messages.items().begin() + static_cast<ptrdiff_t>(shared));
+    notes.items().erase(notes.items().begin(), notes.items().begin() + static_cast<ptrdiff_t>(shared_notes));
+  } else if (!r.points.empty()) {
+    Json& branches = line.add("branches", Json::object());
+    Json& points = branches.add("points", Json::list());
+    for (const std::string& p : r.points) points.push(p);
+    branches.add("count", static_cast<int64_t>(r.branches));
+  }
   line.add("messages", std::move(messages));
   line.add("notes", std::move(notes));
   line.add("outcome", outcome_name(r.outcome));
@@ -362,22 +431,28 @@ RecordWriter::~RecordWriter() {
   if (lines_ >= 0) close(lines_);
 }
 
-void RecordWriter::write(const Record& r) {
-  const std::string folder = folder_ + "/" + episode_folder(r);
-  std::error_code ec;
-  fs::create_directories(folder, ec);
-  if (ec) throw SystemError(folder + ": " + ec.message());
-  const std::string above = fs::path(folder).parent_path().string();
-  if (experiments_.insert(above).second) {
-    Json experiment = r.experiment->document;
-    experiment.set("timestamp", now_iso());
-    write_file(above + "/experiment.json", file_text(experiment));
+void RecordWriter::write(const std::vector<const Record*>& tree) {
+  std::string lines;
+  for (const Record* one : tree) {
+    const Record& r = *one;
+    lines += episode_line(r) + "\n";
+    if (!r.branch.path.empty() && !r.unfolded) continue;
+    const std::string folder = folder_ + "/" + episode_folder(r);
+    std::error_code ec;
+    fs::create_directories(folder, ec);
+    if (ec) throw SystemError(folder + ": " + ec.message());
+    const std::string above = fs::path(folder).parent_path().string();
+    if (experiments_.insert(above).second) {
+      Json experiment = r.experiment->document;
+      experiment.set("timestamp", now_iso());
+      write_file(above + "/experiment.json", file_text(experiment));
+    }
+    write_file(folder + "/instance.json", file_text(r.instance->document));
+    write_file(folder + "/interactions.json", file_text(interactions_json(r)));
+    write_file(folder + "/requests.json", file_text(requests_json(r)));
+    write_file(folder + "/scores.json", file_text(r.scores.to_json()));
   }
-  write_file(folder + "/instance.json", file_text(r.instance->document));
-  write_file(folder + "/interactions.json", file_text(interactions_json(r)));
-  write_file(folder + "/requests.json", file_text(requests_json(r)));
-  write_file(folder + "/scores.json", file_text(r.scores.to_json()));
-  write_all(lines_, episode_line(r) + "\n", folder_ + "/episodes.jsonl");
+  write_all(lines_, lines, folder_ + "/episodes.jsonl");
 }
 
 void RecordWriter::finish() {

@@ -30,8 +30,16 @@ class Model final : public Player {
     std::string body = "{\"model\":" + engine::to_text(Json(options_->model)) + ",\"messages\":[" + messages_;
     if (r.aside) body += (messages_.empty() ? "" : ",") + message("user", r.message);
     body += "]";
-    for (const Json::Member& m : options_->body.members()) body += "," + engine::to_text(Json(m.key)) + ":" + engine::to_text(m.value);
+    for (const Json::Member& m : options_->body.members()) {
+      const bool seed = m.key == "seed" && m.value.is_int();
+      body += "," + engine::to_text(Json(m.key)) + ":" + engine::to_text(seed ? Json(static_cast<int64_t>(static_cast<uint64_t>(m.value.as_int()) + more_seed_)) : m.value);
+    }
     endpoint_->ask(body + "}", std::move(done));
+  }
+  std::unique_ptr<Player> fork(Fork& f) const override {
+    auto out = std::make_unique<Model>(*this);
+    out->more_seed_ += f.way;
+    return out;
   }
 
  private:
@@ -44,6 +52,7 @@ class Model final : public Player {
   std::shared_ptr<const ModelOptions> options_;
   std::string messages_;
   size_t next_ = 0;
+  uint64_t more_seed_ = 0;  // the branches of a point have one each
 };
 
 // ---- the players file --------------------------------------------------------------------------------------------------

@@ -23,6 +23,49 @@ void Sitting::take(engine::Worker& worker, Reply reply, const std::function<void
   if (after) after();
 }
 
+void Sitting::branch_at(std::shared_ptr<const std::vector<BranchPoint>> points) {
+  points_ = std::move(points);
+  passed_.assign(points_ ? points_->size() : 0, false);
+}
+
+void Sitting::split(const std::string& message) {
+  for (size_t i = 0; i < passed_.size(); ++i) {
+    const BranchPoint& p = (*points_)[i];
+    if (passed_[i] || p.player != episode.asked_player() || (p.round && *p.round != episode.state().round)) continue;
+    passed_[i] = true;
+    for (uint32_t way = 1; way < p.ways; ++way) forks.push_back(fork(way, message));
+    ++splits_;
+  }
+}
+
+std::unique_ptr<Sitting> Sitting::fork(uint32_t way, const std::string& message) const {
+  engine::Branch of = branch;
+  of.path.resize(splits_);
+  of.path.push_back(way);
+  of.player = episode.asked_player();
+  of.round = episode.state().round;
+  of.entries = journal.entries.size();
+  of.players_seed = episode.state().seed;
+  for (const uint32_t w : of.path) of.players_seed = engine::mix_seed(of.players_seed, w, 0, 0);
+  Cast players;
+  Fork f{engine::branch_name(of.path), way};
+  for (const auto& player : cast) {
+    players.push_back(player ? player->fork(f) : nullptr);
+    if (player && !players.back()) throw engine::InputError("a player who cannot be asked the same thing several times");
+  }
+  auto out = std::make_unique<Sitting>(episode.fork(), std::move(players));
+  out->episode.script_draws(episode.scripted_draws());
+  out->episode.reseed_players(of.players_seed);
+  out->journal = journal;
+  out->branch = std::move(of);
+  out->started_ = true;
+  out->points_ = points_;
+  out->passed_ = passed_;
+  out->splits_ = splits_ + 1;
+  out->message_ = message;
+  return out;
+}
+
 Sitting::State Sitting::play(engine::Worker& worker, const std::function<void()>& wake, const std::function<void()>& after) {
   worker.collect_events(true);
   struct Quiet {
@@ -64,7 +107,9 @@ Sitting::State Sitting::play(engine::Worker& worker, const std::function<void()>
     const uint32_t who = episode.asked_player();
     if (who >= cast.size() || !cast[who]) throw engine::InputError("the game asks a player that nobody plays");
     Player& player = *cast[who];
-    const std::string message(episode.message(worker));
+    const std::string message = message_ ? std::move(*message_) : std::string(episode.message(worker));
+    message_.reset();
+    split(message);
     sent_ = engine::now_iso();
     bool aside = false;
     for (size_t i = journal.entries.size(); i-- > 0;) {

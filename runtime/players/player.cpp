@@ -10,6 +10,8 @@ class Bot final : public Player {
     // A bot that faults has ended the episode; there is nothing to say any more.
     return {r.episode.ask_bot(r.worker, entry_, r.player, r.message).value_or("")};
   }
+  // Its memory and its chance are in the episode.
+  std::unique_ptr<Player> fork(Fork&) const override { return std::make_unique<Bot>(*this); }
 
  private:
   uint32_t entry_;

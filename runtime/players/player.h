@@ -1,6 +1,7 @@
 // Who answers when a game asks: a bot of the game, a script, a human; models come in behind the same interface.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,13 @@ using Answer = std::variant<Reply, Unanswered>;
 /// The player does not want to go on: the episode ends as aborted, "the player left".
 struct PlayerLeft {};
 
+/// An episode goes on in several ways: what its players need to know of one of them.
+struct Fork {
+  std::string name;           // of the branch, "0.1"
+  uint32_t way = 1;           // which one at this point; 0 goes on with the players there are
+  std::map<const void*, std::shared_ptr<void>> shared = {};  // what players of one episode share: of this -> its copy
+};
+
 /// One player of one episode. Used by one thread at a time.
 class Player {
  public:
@@ -66,6 +74,8 @@ class Player {
   virtual void ask(const Request&, std::function<void(Answer)> done) { (void)done; }
   /// Throws PlayerLeft, engine::InputError (a script that does not fit), engine::SystemError (an outside part failed).
   virtual Reply reply(const Request&) { return {}; }
+  /// A player of a branch who knows what this one knows; null when there is no such thing. Not while it has been asked.
+  virtual std::unique_ptr<Player> fork(Fork&) const { return nullptr; }
   /// The episode is over; `outcome` is ppc_outcome.
   virtual void over(uint32_t outcome, double score, const std::string& reason) {
     (void)outcome, (void)score, (void)reason;

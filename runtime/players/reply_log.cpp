@@ -45,6 +45,10 @@ class Logged final : public Player {
       done(std::move(a));
     });
   }
+  std::unique_ptr<Player> fork(Fork& f) const override {
+    std::unique_ptr<Player> inner = inner_->fork(f);
+    return inner ? make_logged(std::move(inner), log_, episode_.substr(0, episode_.find('\n')) + "\n" + f.name, player_) : nullptr;
+  }
   void over(uint32_t outcome, double score, const std::string& reason) override { inner_->over(outcome, score, reason); }
 
  private:

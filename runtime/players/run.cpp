@@ -12,6 +12,7 @@ namespace {
 struct Table {
   size_t index = 0;
   std::unique_ptr<Sitting> sitting;
+  std::shared_ptr<size_t> branches = std::make_shared<size_t>(1);  // of this episode, that are not over; under the run's mutex
   // The answer may come before the thread that asked has left the episode.
   enum : int { Playing, Parked, Answered };
   std::atomic<int> state{Playing};
@@ -23,7 +24,7 @@ using TablePtr = std::shared_ptr<Table>;
 RunResult run_episodes(size_t count, const RunOptions& options, RunControl& control,
                        const std::function<std::unique_ptr<Sitting>(size_t)>& begin,
                        const std::function<void(size_t, Sitting&, engine::Worker&)>& over,
-                       const std::function<void(size_t)>& failed) {
+                       const std::function<void(size_t)>& failed, const std::function<void(size_t)>& done) {
   // Shared with callbacks that may come after this function has thrown.
   struct Shared {
     std::mutex mutex;
@@ -73,6 +74,22 @@ RunResult run_episodes(size_t count, const RunOptions& options, RunControl& cont
           shared->ready.push_back(table);
           shared->changed.notify_one();
         });
+        if (!table->sitting->forks.empty()) {
+          std::vector<std::unique_ptr<Sitting>> forks;
+          forks.swap(table->sitting->forks);
+          lock.lock();
+          for (auto& fork : forks) {
+            auto other = std::make_shared<Table>();
+            other->index = table->index;
+            other->sitting = std::move(fork);
+            other->branches = table->branches;
+            ++*other->branches;
+            ++live;
+            shared->ready.push_back(std::move(other));
+          }
+          shared->changed.notify_all();
+          lock.unlock();
+        }
         if (state == Sitting::State::Waiting) {
           const bool answered = table->state.exchange(Table::Parked) == Table::Answered;
           lock.lock();
@@ -82,6 +99,11 @@ RunResult run_episodes(size_t count, const RunOptions& options, RunControl& cont
         if (state == Sitting::State::Over) over(table->index, *table->sitting, worker);
         else if (failed) failed(table->index);
         lock.lock();
+        if (--*table->branches == 0 && done) {
+          lock.unlock();
+          done(table->index);
+          lock.lock();
+        }
         --live;
         if (state == Sitting::State::Over) {
           ++result.over;

@@ -1,5 +1,8 @@
 #include "runtime/players/script.h"
 
+#include <regex>
+#include <set>
+
 namespace ppc::players {
 namespace {
 
@@ -7,6 +10,7 @@ class Script final : public Player {
  public:
   explicit Script(std::shared_ptr<const std::vector<std::string>> replies) : replies_(std::move(replies)) {}
   Reply reply(const Request&) override { return {next_ < replies_->size() ? (*replies_)[next_++] : std::string(), {}, {}}; }
+  std::unique_ptr<Player> fork(Fork&) const override { return std::make_unique<Script>(*this); }
 
  private:
   std::shared_ptr<const std::vector<std::string>> replies_;
@@ -17,7 +21,7 @@ class Speaker final : public Player {
  public:
   Speaker(std::shared_ptr<Conversation> all, std::string role) : all_(std::move(all)), role_(std::move(role)) {}
   Reply reply(const Request&) override {
-    if (all_->next >= all_->lines->size()) return {};
+    if (all_->next >= all_->lines->size() || (*all_->lines)[all_->next].part != all_->part) return {};
     const ScriptLine& line = (*all_->lines)[all_->next];
     if (line.role != role_) {
       throw engine::InputError(all_->name + ":" + std::to_string(line.line) + ": `" + line.role + "` answers here, but `" +
@@ -25,6 +29,20 @@ class Speaker final : public Player {
     }
     ++all_->next;
     return {line.text, {}, {}};
+  }
+  std::unique_ptr<Player> fork(Fork& f) const override {
+    std::shared_ptr<void>& copy = f.shared[all_.get()];
+    if (!copy) {
+      auto made = std::make_shared<Conversation>(*all_);
+      for (size_t i = 0; i < made->lines->size(); ++i) {
+        if ((*made->lines)[i].part != f.name) continue;
+        made->part = f.name;
+        made->next = i;
+        break;
+      }
+      copy = std::move(made);
+    }
+    return std::make_unique<Speaker>(std::static_pointer_cast<Conversation>(copy), role_);
   }
 
  private:
@@ -71,6 +89,8 @@ std::vector<ScriptLine> parse_script(std::string_view text, const std::string& n
     from = end + 1;
   }
   std::vector<ScriptLine> out;
+  std::string part;
+  std::set<std::string> parts;
   for (size_t i = 0; i < lines.size(); ++i) {
     const std::string_view line = lines[i];
     auto fail = [&](const std::string& what) {
@@ -78,12 +98,21 @@ std::vector<ScriptLine> parse_script(std::string_view text, const std::string& n
     };
     if (indentation(line) == line.size() || line[0] == '#') continue;
     if (line[0] == ' ' || line[0] == '\t') fail("an indented line outside of a `|` block");
+    if (line[0] == '@') {
+      part = std::string(line.substr(1));
+      while (!part.empty() && part.back() == ' ') part.pop_back();
+      static const std::regex name("([0-9]+\\.)*[1-9][0-9]*");
+      if (!std::regex_match(part, name)) fail("`@" + part + "` is no branch: expected a name such as @1 or @0.2");
+      if (!parts.insert(part).second) fail("branch `" + part + "` has a part already");
+      continue;
+    }
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos || colon == 0) fail("expected `role: response`");
     ScriptLine entry;
     entry.role = std::string(line.substr(0, colon));
     while (!entry.role.empty() && entry.role.back() == ' ') entry.role.pop_back();
     entry.line = static_cast<uint32_t>(i + 1);
+    entry.part = part;
     std::string_view rest = line.substr(colon + 1);
     if (!rest.empty() && rest[0] == ' ') rest.remove_prefix(1);
     if (rest == "|") {

@@ -21,9 +21,11 @@ std::unique_ptr<Player> make_script(std::shared_ptr<const std::vector<std::strin
 ///   guesser: |                             a block: the lines that follow and are indented, without their
 ///     explanation: it fits                 common indentation; escapes mean nothing in it
 ///     guess: crane
+///   @0.1                                   what follows is said in branch 0.1, from where it leaves
 struct ScriptLine {
   std::string role, text;
   uint32_t line = 0;
+  std::string part = {};  // the branch; empty: before the first `@`
 };
 /// Throws engine::InputError with file and line.
 std::vector<ScriptLine> parse_script(std::string_view text, const std::string& name);
@@ -33,8 +35,10 @@ struct Conversation {
   std::shared_ptr<const std::vector<ScriptLine>> lines;
   std::string name;
   size_t next = 0;
+  std::string part = {};  // which one is read
 };
-/// Answers with the next line, which must be of this role; after the last one, with empty replies.
+/// Answers with the next line, which must be of this role; after the last one of its part, with empty replies. A branch goes on where it
+/// left, but for one that has a part of its own.
 std::unique_ptr<Player> make_speaker(std::shared_ptr<Conversation>, std::string role);
 
 }  // namespace ppc::players

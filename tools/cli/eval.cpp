@@ -92,6 +92,7 @@ void print(const Evaluation& e) {
     std::printf("  of 100 points %s were lost to aborted episodes, %s to lost ones, %s to won ones below 100\n\n", fixed(aborted, 2).c_str(),
                 fixed(lost, 2).c_str(), fixed(won, 2).c_str());
   }
+  if (e.branches) std::printf("%zu branch%s left out: of an episode that branches only branch 0 counts\n", e.branches, e.branches == 1 ? "" : "es");
   std::printf("%zu episodes, %zu game%s, %zu model%s\n", e.episodes, e.games.size(), e.games.size() == 1 ? "" : "s", e.rows.size(),
               e.rows.size() == 1 ? "" : "s");
 }
@@ -99,7 +100,7 @@ void print(const Evaluation& e) {
 std::string markdown_page(const Evaluation& e, const Reasons& reasons, const EvaluationOptions& options) {
   std::string out = "# Results\n\n";
   const bool intervals = options.bootstrap > 0;
-  out += std::to_string(e.episodes) + " episodes. clemscore = (average % Played / 100) × average Quality Score, over games.";
+  out += std::to_string(e.episodes) + " episodes" + (e.branches ? " (" + std::to_string(e.branches) + " branches left out)" : "") + ". clemscore = (average % Played / 100) × average Quality Score, over games.";
   if (intervals) {
     out += " In brackets: " + fixed(options.confidence, options.confidence == std::floor(options.confidence) ? 0 : 2) + " % intervals, from " +
            std::to_string(options.bootstrap) + " bootstrap samples of the episodes.";
@@ -169,6 +170,7 @@ Json interval_json(const Interval& i) {
 Json json_value(const Evaluation& e, const Reasons& reasons, const EvaluationOptions& options) {
   Json out = Json::object();
   out.add("episodes", static_cast<uint64_t>(e.episodes));
+  out.add("branches_left_out", static_cast<uint64_t>(e.branches));
   out.add("bootstrap", options.bootstrap);
   out.add("seed", std::to_string(options.seed));
   out.add("confidence", options.confidence);

@@ -269,7 +269,7 @@ std::string reason_tables(const Reasons& reasons) {
 }  // namespace
 
 std::string evaluation_page(const Evaluation& e, const Reasons& reasons, const EvaluationOptions& options) {
-  std::string body = "<h1>Results</h1>\n<p class=\"dim\">" + std::to_string(e.episodes) + " episodes, " + std::to_string(e.games.size()) + " games, " +
+  std::string body = "<h1>Results</h1>\n<p class=\"dim\">" + std::to_string(e.episodes) + " episodes, " + (e.branches ? std::to_string(e.branches) + " branches left out, " : "") + std::to_string(e.games.size()) + " games, " +
                      std::to_string(e.rows.size()) + " models. clemscore = (average % Played / 100) × average Quality Score, over games.";
   if (options.bootstrap) {
     body += " In brackets: " + fixed(options.confidence, options.confidence == std::floor(options.confidence) ? 0 : 2) + " % intervals from " +

@@ -195,6 +195,10 @@ Evaluation evaluate(const std::vector<ResultPlace>& places, const EvaluationOpti
   size_t wrong = 0;
   for (const ResultPlace& place : places) {
     if (place.scores.empty() && place.lines.empty()) continue;
+    if (place.parent) {
+      ++out.branches;
+      continue;
+    }
     if (!seen.insert(place.record()).second) {
       std::fprintf(stderr, "warning: %s: there is already an episode %s; this one does not count\n", place.name().c_str(), place.record().c_str());
       continue;

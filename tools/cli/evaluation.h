@@ -59,6 +59,7 @@ struct Evaluation {
   std::vector<Row> rows;
   std::vector<RawScore> raw;       // "Played" behind all others
   size_t episodes = 0;
+  size_t branches = 0;             // left out: they share their beginning with an episode, so they are no samples of their own
 };
 
 struct EvaluationOptions {

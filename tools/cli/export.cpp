@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -30,12 +31,13 @@ context that the player had then, and later lines do not have it.
                    --turn for each reply; with --messages {"messages": […]}, whole dialogues
   --format dpo     {"prompt": […], "chosen": […], "rejected": […]}: two episodes of the same instance and role, a won one
                    against one that was lost or aborted; with --turn two replies to exactly the same history, one accepted
-                   and one that broke a rule
+                   and one that broke a rule; branches (ppc play --branch) have such histories
   --format grpo    {"prompt": […]} and the game, instance, seed, …: a line for each first prompt; with --turn for each prompt
 
   --turn           single replies instead of dialogues
   --messages       of sft: one list of messages; leaves out side questions, and dialogues with replies that the game gave
-  --by KEY         of dpo: outcome (default), or score: the episode with the higher Main Score (an abort counts 0)
+  --by KEY         of dpo: outcome (default), or score: the episode with the higher Main Score (an abort counts 0); with --turn also two
+                   accepted replies, by the mean score of the ends that came after them
   --min-gap X      of dpo with --by score: the scores differ by at least X (default 1)
   --pairs N        of dpo: at most N pairs for the same instance and role, or for the same history (default 4)
   --clean          of sft: no reply that broke a rule; leaves out dialogues with one (with --turn such replies)
@@ -62,6 +64,7 @@ struct Turn {
   const ResultEvent* reply = nullptr;
   size_t before = 0;                        // of View::events: what the memory had
   std::vector<const ResultEvent*> question; // of a side question; else the question is the last of the memory
+  size_t message = 0;                       // of the episode's messages, which one it is
 };
 
 /// What one player saw and said in an episode.
@@ -101,8 +104,8 @@ double number(const Options& options, const char* name, double otherwise) {
 
 bool is_reply(const ResultEvent& e) { return e.kind == ResultEvent::Kind::Reply; }
 bool is_reply(const View& v, size_t i) { return is_reply(*v.events[i]); }
-/// What the player said itself: the only text that is trained on.
-bool is_own(const View& v, size_t i) { return is_reply(v, i) && !v.events[i]->given; }
+/// What the player said itself: the only text that is trained on. What a branch shares is trained on where it was said first.
+bool is_own(const View& v, size_t i) { return is_reply(v, i) && !v.events[i]->given && !v.events[i]->shared; }
 bool violates(const ResultEvent& e) { return e.violation.is_object(); }
 
 /// Messages of the game master that come one after the other are one, with an empty line between them, as clembench sends them.
@@ -235,12 +238,14 @@ void export_sft(const std::vector<View>& views, const Filter& filter, bool turns
       const std::vector<Part> all = parts(v);
       bool given = false;
       for (const ResultEvent* e : v.events) given = given || e->given;
-      if (whole && given) {
+      if (whole && v.episode->place.parent) {
+        ++out.left_out["branches"];
+      } else if (whole && given) {
         ++out.left_out["dialogues with replies that the game gave"];
       } else {
         for (const Part& part : all) {
           const std::vector<const ResultEvent*> said = own(v, part.from, part.to);
-          add(false, all.size() == 1 ? -1 : turn_of(v, said[0]), said, [&](Json& line) {
+          add(false, all.size() == 1 && !v.episode->place.parent ? -1 : turn_of(v, said[0]), said, [&](Json& line) {
             if (whole) {
               line.add("messages", messages(v, 0, part.to));
             } else {
@@ -253,7 +258,7 @@ void export_sft(const std::vector<View>& views, const Filter& filter, bool turns
     }
     for (size_t i = 0; i < v.turns.size(); ++i) {
       const Turn& t = v.turns[i];
-      if (!turns && !t.reply->aside) continue;
+      if (t.reply->shared || (!turns && !t.reply->aside)) continue;
       if (whole) {
         ++out.left_out["side questions"];
         continue;
@@ -313,7 +318,8 @@ void export_dialogues(const std::vector<View>& views, const Filter& filter, cons
         size_t cut = std::min(same, std::min(end_c, end_r));
         while (cut > 0 && !(cut < end_c && cut < end_r && is_own(chosen, cut) && is_own(rejected, cut) && !is_reply(chosen, cut - 1))) --cut;
         if (cut == 0) {
-          ++out.left_out["pairs whose first prompts differ"];
+          const bool branch = chosen.episode->place.parent || rejected.episode->place.parent;
+          ++out.left_out[branch ? "pairs of branches that left at different points" : "pairs whose first prompts differ"];
           continue;
         }
         auto given = [](const View& v, size_t from, size_t to) {
@@ -368,11 +374,48 @@ std::string history(const View& v, const Turn& t) {
   return key;
 }
 
-void export_turns(const std::vector<View>& views, const Filter& filter, const Better& better, size_t limit, Output& out) {
+/// What a reply was worth: the mean score of the ends that came after it, an abort as 0. There is one, or with branches several.
+struct Value {
+  double mean = 0;
+  size_t ends = 0;
+};
+class Values {
+ public:
+  explicit Values(const std::vector<Result>& episodes) {
+    for (const Result& r : episodes)
+      if (r.place.parent) branches_[place(*r.place.parent)].push_back(&r);
+  }
+  /// Nothing for an episode that did not come to an end, as far as is known.
+  std::optional<Value> of(const Said& s) const {
+    std::vector<const Result*> ends;
+    after(*s.view->episode, (*s).message, ends);
+    double sum = 0;
+    for (const Result* r : ends) {
+      if (r->outcome.empty()) return {};
+      sum += 100 * reward(*r);
+    }
+    return Value{sum / static_cast<double>(ends.size()), ends.size()};
+  }
+
+ private:
+  static std::pair<std::string, size_t> place(const ResultPlace& p) { return {p.lines, p.from}; }
+  void after(const Result& r, size_t message, std::vector<const Result*>& ends) const {
+    ends.push_back(&r);
+    const auto it = r.place.lines.empty() ? branches_.end() : branches_.find(place(r.place));
+    if (it == branches_.end()) return;
+    for (const Result* branch : it->second)
+      if (branch->shared > message) after(*branch, 0, ends);
+  }
+  std::map<std::pair<std::string, size_t>, std::vector<const Result*>> branches_;  // by the line that they left
+};
+
+void export_turns(const std::vector<View>& views, const std::vector<Result>& episodes, const Filter& filter, const Better& better, size_t limit, Output& out) {
+  const Values values(episodes);
   std::unordered_map<std::string, size_t> index;
   std::vector<std::vector<Said>> groups;  // in the order they are met
   for (const View& v : views) {
     for (size_t i = 0; i < v.turns.size(); ++i) {
+      if (v.turns[i].reply->shared) continue;
       const auto [it, fresh] = index.emplace(history(v, v.turns[i]), groups.size());
       if (fresh) groups.emplace_back();
       groups[it->second].push_back({&v, i});
@@ -390,8 +433,9 @@ void export_turns(const std::vector<View>& views, const Filter& filter, const Be
         const ResultEvent& r = *(*rejected).reply;
         if (c.text == r.text || !filter.of_outcome(*chosen.view->episode)) continue;
         // Accepted against a violation; by score also two that were accepted, by how their episodes went on.
-        const bool rule = !violates(c) && violates(r);
-        if (!rule && !(better.by_score && !violates(c) && !violates(r) && better(*chosen.view->episode, *rejected.view->episode))) continue;
+        if (violates(c)) continue;
+        const std::optional<Value> worth = values.of(chosen), other = values.of(rejected);
+        if (!violates(r) && !(better.by_score && worth && other && worth->mean - other->mean >= better.gap)) continue;
         if (!seen.emplace(c.text, r.text).second) {
           ++out.left_out["pairs that were there"];
           continue;
@@ -404,6 +448,12 @@ void export_turns(const std::vector<View>& views, const Filter& filter, const Be
         line.add("aside", c.aside);
         add_source(line, *chosen.view, "chosen_", static_cast<int64_t>(chosen.turn), {&c});
         add_source(line, *rejected.view, "rejected_", static_cast<int64_t>(rejected.turn), {&r});
+        auto add_value = [&](const std::string& prefix, const std::optional<Value>& v) {
+          line.add(prefix + "value", v ? Json(v->mean) : Json());
+          line.add(prefix + "ends", static_cast<uint64_t>(v ? v->ends : 0));
+        };
+        add_value("chosen_", worth);
+        add_value("rejected_", other);
         out.add(line);
         ++made;
       }
@@ -423,6 +473,7 @@ void export_prompts(const std::vector<View>& views, const Filter& filter, bool t
     }
     for (size_t i = 0; i < (turns ? v.turns.size() : 1); ++i) {
       const Turn& t = v.turns[i];
+      if (t.reply->shared) continue;
       // The same words in another instance are another prompt: the environment goes on differently.
       if (!seen.insert(to_text(r.instance) + '\0' + r.seed + '\0' + history(v, t)).second) {
         ++out.left_out["prompts that were there"];
@@ -527,9 +578,12 @@ int export_data(const Args& args) {
       v.episode = &r;
       v.player = p;
       std::vector<const ResultEvent*> question;
+      size_t message = 0;
       for (const ResultEvent& e : r.events) {
-        if (e.kind == ResultEvent::Kind::Note || e.player != p) continue;
-        if (is_reply(e) && !e.given) v.turns.push_back({&e, v.events.size(), e.aside ? question : std::vector<const ResultEvent*>()});
+        if (e.kind == ResultEvent::Kind::Note) continue;
+        const size_t index = message++;
+        if (e.player != p) continue;
+        if (is_reply(e) && !e.given) v.turns.push_back({&e, v.events.size(), e.aside ? question : std::vector<const ResultEvent*>(), index});
         if (is_reply(e)) question.clear();
         else if (e.aside) question.push_back(&e);
         if (!e.aside) v.events.push_back(&e);
@@ -542,7 +596,7 @@ int export_data(const Args& args) {
   }
   if (format == "sft") export_sft(views, filter, turns, options.has("--messages"), options.has("--clean"), out);
   else if (format == "grpo") export_prompts(views, filter, turns, out);
-  else if (turns) export_turns(views, filter, better, limit, out);
+  else if (turns) export_turns(views, episodes, filter, better, limit, out);
   else export_dialogues(views, filter, better, limit, out);
 
   if (unknown) {

@@ -1,13 +1,16 @@
 // ppc play
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <mutex>
 #include <random>
+#include <set>
 
 #include "runtime/engine/records.h"
 #include "runtime/players/human.h"
@@ -44,6 +47,8 @@ GAME is the name of a game that comes with ppc, a .game file, or a compiled .so.
   --repeat K            each instance K times (default 1)
   --seed S              of all chance (default 0; something new each time when a human plays)
   --draws FILE          a YAML or JSON list of numbers that play draws before it asks the generator
+  --branch K@ROLE[:ROUND]  continues each episode in K ways where ROLE is asked for the first time (in that round); may be given
+                        several times (docs/branches.md)
   --jobs N              threads for the game's own work (default 1)
   --in-flight N         episodes at a time that wait for models (default 256)
   --out DIR             records in clembench's layout, and DIR/episodes.jsonl
@@ -57,6 +62,7 @@ GAME is the name of a game that comes with ppc, a .game file, or a compiled .so.
 Examples:
   ppc play taboo --player describer=bot:spelling --player guesser=human
   ppc play wordle --out records --episodes 10 --seed 7 --jobs 2
+  ppc play wordle --player guesser=bot:scribbler --branch 3@guesser:2 --out records
   ppc play taboo --player describer=openai:qwen --player guesser=openai:qwen --base-url http://127.0.0.1:8000/v1 --out records
 )";
 
@@ -74,15 +80,54 @@ std::vector<int64_t> load_draws(const std::string& path) {
   return out;
 }
 
+/// "3@guesser:2". Throws UsageError.
+players::BranchPoint branch_point(const Manifest& m, const std::string& text) {
+  auto wrong = [&](const std::string& why) { throw UsageError("`--branch` takes K@ROLE or K@ROLE:ROUND, not `" + text + "`" + why); };
+  auto number = [&](const std::string& digits, uint32_t& n) {
+    const auto r = std::from_chars(digits.data(), digits.data() + digits.size(), n);
+    return !digits.empty() && r.ec == std::errc() && r.ptr == digits.data() + digits.size();
+  };
+  players::BranchPoint p;
+  const size_t at = text.find('@');
+  if (at == std::string::npos || !number(text.substr(0, at), p.ways)) wrong("");
+  if (p.ways < 2 || p.ways > 1000) wrong(": from 2 to 1000 ways");
+  std::string role = text.substr(at + 1), roles;
+  auto find = [&] {
+    for (p.player = 0; p.player < m.players.size(); ++p.player)
+      if (!m.players[p.player].scripted && (m.players[p.player].name == role || m.players[p.player].display == role)) return true;
+    return false;
+  };
+  if (find()) return p;
+  if (const size_t colon = role.rfind(':'); colon != std::string::npos) {
+    uint32_t round = 0;
+    if (!number(role.substr(colon + 1), round)) wrong(": a round is a number");
+    p.round = round;
+    role.resize(colon);
+    if (find()) return p;
+  }
+  for (const PlayerInfo& player : m.players)
+    if (!player.scripted) roles += (roles.empty() ? "`" : ", `") + player.name + "`";
+  wrong(": no role `" + role + "` is asked; there is " + roles);
+  return p;
+}
+
+/// An episode that is over, or a branch of it.
 struct Played {
   Record record;
   std::string transcript;
+  uint64_t violations = 0;  // and
+  double cost = 0;          // of its own: without what it shares with the branch that it left
+};
+/// An episode with its branches.
+struct Tree {
+  std::vector<std::unique_ptr<Played>> ends;
+  bool failed = false;  // one of them could not be played
 };
 
 int play(const Args& args) {
   const Options options(args,
                         {"--instances", "--experiment", "--id", "--player", "--script", "--episodes", "--repeat", "--seed",
-                         "--draws", "--jobs", "--out", "--resources", "--set", "--engine", "--players", "--base-url", "--sampling", "--in-flight"},
+                         "--draws", "--branch", "--jobs", "--out", "--resources", "--set", "--engine", "--players", "--base-url", "--sampling", "--in-flight"},
                         {"--json", "--resume"});
   if (options.rest().size() != 1) throw UsageError(options.rest().empty() ? "which game?" : "one game at a time");
   const bool json = options.has("--json");
@@ -99,6 +144,18 @@ int play(const Args& args) {
   bool human = false, model = false;
   for (const Casting& c : casting) human = human || c.spec.kind == "human", model = model || c.spec.kind == "openai";
   if (options.has("--resume") && !options.has("--out")) throw UsageError("`--resume` goes with `--out`");
+  const std::vector<std::string> branch_options = options.all("--branch");
+  auto points = std::make_shared<std::vector<players::BranchPoint>>();
+  uint64_t most = 1;
+  for (const std::string& text : branch_options) {
+    points->push_back(branch_point(m, text));
+    most *= points->back().ways;
+    if (most > 10'000) throw UsageError("`--branch`: more than 10,000 ends of one episode");
+    for (size_t i = 0; i + 1 < points->size(); ++i)
+      if ((*points)[i].player == points->back().player && (*points)[i].round == points->back().round)
+        throw UsageError("`--branch " + branch_options[i] + "` and `--branch " + text + "` are the same point");
+  }
+  if (human && !points->empty()) throw UsageError("`--branch`: a human is not asked the same thing several times");
   const InstanceSet set = find_instances(game, options, patches);
   std::vector<Chosen> chosen = choose(set, options, repeat);
   if (chosen.size() > limit) chosen.resize(limit);
@@ -129,15 +186,18 @@ int play(const Args& args) {
     r.seed = mix_seed(seed, c.experiment->index, c.position, c.repeat);
     for (const Casting& who : casting) r.models.push_back(who.spec.kind.empty() ? "" : who.spec.model_name());
     r.draws = draws;
+    r.points = branch_options;
     return r;
   };
   const std::string out = options.value("--out");
   const std::vector<Chosen> all_chosen = chosen;
   size_t before = 0;
+  std::set<std::streamoff> stale;  // lines of episodes whose branches were not all recorded
   if (options.has("--resume")) {
     const AlreadyPlayed recorded(out);
     std::erase_if(chosen, [&](const Chosen& c) { return recorded.has(record_of(c)); });
     before = recorded.matched();
+    stale = recorded.stale();
   }
   std::unique_ptr<RecordWriter> writer;
   std::shared_ptr<players::ReplyLog> log;
@@ -155,12 +215,13 @@ int play(const Args& args) {
   }
   const std::shared_ptr<net::Transport> transport = reach_models(casting, options, config);
 
-  std::map<size_t, std::unique_ptr<Played>> played;  // those that wait for an earlier one to be shown
+  std::map<size_t, Tree> played;  // those that wait for an earlier one to be shown
   size_t shown = 0;
   double main_score = 0;
-  uint64_t done_count = 0, counted = 0, won = 0, violations = 0;
+  uint64_t done_count = 0, counted = 0, won = 0, violations = 0, branches = 0;
   bool in_order = true;  // episodes ended in the order in which they began
   std::mutex recording;
+  std::map<size_t, Tree> trees;  // of episodes under way
   Json all = Json::list();
   players::RunControl control;
   Progress progress(chosen.size(), before, model && !human, transport, control);
@@ -188,18 +249,24 @@ int play(const Args& args) {
         return stream == 0 && next < draws.size() ? draws[next++] : -1;
       });
     }
+    if (!points->empty()) sitting->branch_at(points);
     return sitting;
   };
-  auto show = [&](const Played& p, size_t index) {
-    if (json) all.push(parse_json(episode_line(p.record), "episode"));
-    if (p.transcript.empty()) return;
-    if (index > 0) std::fputs("\n", stdout);
-    std::fwrite(p.transcript.data(), 1, p.transcript.size(), stdout);
+  bool first = true;
+  auto show = [&](const Tree& tree) {
+    for (const auto& p : tree.ends) {
+      if (json) all.push(parse_json(episode_line(p->record), "episode"));
+      if (p->transcript.empty()) continue;
+      if (!first) std::fputs("\n", stdout);
+      first = false;
+      std::fwrite(p->transcript.data(), 1, p->transcript.size(), stdout);
+    }
   };
   auto over = [&](size_t index, players::Sitting& sitting, Worker& worker) {
     auto out = std::make_unique<Played>();
     Record& r = out->record = record_of(chosen[index]);
     r.left = sitting.left;
+    r.branch = sitting.branch;
     r.journal = std::move(sitting.journal);
     take_end(r, worker, sitting.episode);
     if (transcript || (human && !json)) {
@@ -207,40 +274,64 @@ int play(const Args& args) {
       if (transcript) {
         t = m.game + ", experiment " + chosen[index].experiment->name + ", instance " + chosen[index].instance->id;
         if (repeat > 1) t += ", repeat " + std::to_string(chosen[index].repeat);
+        if (!r.branch.path.empty()) {
+          t += ", branch " + branch_name(r.branch.path) + ", which leaves " + branch_name(branch_parent(r.branch.path)) + " where " +
+               m.players[r.branch.player].name + " is asked in round " + std::to_string(r.branch.round);
+        }
         t += "\n";
-        for (const Entry& e : r.journal.entries) t += entry_text(m, e, colour);
+        for (size_t i = r.branch.entries; i < r.journal.entries.size(); ++i) t += entry_text(m, r.journal.entries[i], colour);
       }
       t += scores_text(r.scores, colour);
     }
-    const double score = r.scores.get("Main Score");
-    uint64_t broken = 0;
-    double cost = 0;
-    for (const Entry& e : r.journal.entries) {
-      broken += e.kind == PPC_EV_VIOLATION;
+    for (size_t i = r.branch.entries; i < r.journal.entries.size(); ++i) {
+      const Entry& e = r.journal.entries[i];
+      out->violations += e.kind == PPC_EV_VIOLATION;
       if (e.kind == PPC_EV_GET && e.who < casting.size() && casting[e.who].model) {
         const players::ModelOptions& o = *casting[e.who].model;
-        cost += 1e-6 * (o.prompt_price * static_cast<double>(e.prompt_tokens.value_or(0)) + o.reply_price * static_cast<double>(e.reply_tokens.value_or(0)));
+        out->cost += 1e-6 * (o.prompt_price * static_cast<double>(e.prompt_tokens.value_or(0)) + o.reply_price * static_cast<double>(e.reply_tokens.value_or(0)));
       }
     }
-    progress.over(r.outcome != PPC_ABORTED, broken, cost);
-
     std::lock_guard lock(recording);
+    if (r.left) control.no_new = true;  // nobody is there to play the rest
+    trees[index].ends.push_back(std::move(out));
+  };
+  auto failed = [&](size_t index) {
+    std::lock_guard lock(recording);
+    trees[index].failed = true;
+  };
+  auto done = [&](size_t index) {
+    std::lock_guard lock(recording);
+    Tree tree = std::move(trees.extract(index).mapped());
+    if (tree.failed) return;
+    std::sort(tree.ends.begin(), tree.ends.end(), [](const auto& a, const auto& b) { return a->record.branch.path < b->record.branch.path; });
+    Record& episode = tree.ends[0]->record;  // branch 0, which is what counts
+    episode.branches = tree.ends.size() - 1;
+    uint64_t broken = 0;
+    double cost = 0;
+    std::vector<const Record*> records;
+    for (const auto& p : tree.ends) {
+      broken += p->violations;
+      cost += p->cost;
+      records.push_back(&p->record);
+    }
+    progress.over(episode.outcome != PPC_ABORTED, broken, cost);
     in_order = in_order && index == done_count;
     ++done_count;
-    if (r.outcome != PPC_ABORTED && !std::isnan(score)) main_score += score, ++counted;
-    won += r.outcome == PPC_WON;
+    const double score = episode.scores.get("Main Score");
+    if (episode.outcome != PPC_ABORTED && !std::isnan(score)) main_score += score, ++counted;
+    won += episode.outcome == PPC_WON;
     violations += broken;
-    if (writer) writer->write(r);
-    if (r.left) control.no_new = true;  // nobody is there to play the rest
-    if (out->transcript.empty() && !json) return;
-    played[index] = std::move(out);
+    branches += episode.branches;
+    if (writer) writer->write(records);
+    if (!json && !transcript && !human) return;
+    played[index] = std::move(tree);
     for (; played.count(shown); ++shown) {
-      show(*played[shown], shown);
+      show(played[shown]);
       played.erase(shown);
     }
   };
-  const players::RunResult result = players::run_episodes(chosen.size(), {jobs, in_flight}, control, begin, over);
-  for (const auto& [index, p] : played) show(*p, index);  // an earlier one failed
+  const players::RunResult result = players::run_episodes(chosen.size(), {jobs, in_flight}, control, begin, over, failed, done);
+  for (const auto& [index, tree] : played) show(tree);  // an earlier one failed
   progress.finish();
   const size_t missing = chosen.size() - done_count;
   if (writer) writer->finish();
@@ -250,11 +341,11 @@ int play(const Args& args) {
     if (writer) what += " and recorded; the same command with --resume plays the others";
     throw SystemError(what);
   }
-  if (writer && (before > 0 || !in_order)) {
+  if (writer && (before > 0 || !in_order || !stale.empty())) {
     writer.reset();
     std::map<std::string, size_t> order;
     for (size_t i = 0; i < all_chosen.size(); ++i) order[episode_folder(record_of(all_chosen[i]))] = i;
-    order_lines(out, order);
+    order_lines(out, order, stale);
   }
   if (log) log->remove();
   if (json) {
@@ -265,8 +356,9 @@ int play(const Args& args) {
     std::printf("%s\n", to_text(out, {.indent = -1, .nan_as_null = true}).c_str());
   } else if (options.has("--out")) {
     const double n = static_cast<double>(done_count);
-    std::printf("%s: %llu episode%s, %.1f %% played to the end, %llu won, main score ", m.game.c_str(),
-                static_cast<unsigned long long>(done_count), done_count == 1 ? "" : "s",
+    const std::string more = points->empty() ? "" : " and " + std::to_string(branches) + (branches == 1 ? " branch" : " branches");
+    std::printf("%s: %llu episode%s%s, %.1f %% played to the end, %llu won, main score ", m.game.c_str(),
+                static_cast<unsigned long long>(done_count), done_count == 1 ? "" : "s", more.c_str(),
                 100.0 * static_cast<double>(counted) / n, static_cast<unsigned long long>(won));
     if (counted) std::printf("%.2f", main_score / static_cast<double>(counted));
     else std::printf("n/a");

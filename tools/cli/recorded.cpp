@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 #include "runtime/engine/json.h"
 
@@ -171,12 +172,14 @@ Recorded read_clembench_folder(const std::string& folder, const std::string& gam
   return out;
 }
 
+/// By its line, wherever there is a folder or not.
+static Recorded read_recorded_place(const ResultPlace& place) {
+  const fs::path folder = fs::path(place.lines).parent_path();
+  return read_recorded_line(read_line(place), place.name(), folder.empty() ? "." : folder.string());
+}
+
 Recorded read_recorded(const ResultPlace& place) {
-  if (place.folder.empty()) {
-    std::vector<Recorded> one;
-    find_recorded(place.name(), one);
-    return std::move(one.at(0));
-  }
+  if (place.folder.empty()) return read_recorded_place(place);
   const Json interactions = load_json(place.folder + "/interactions.json");
   const Json* meta = interactions.find("meta");
   return meta && meta->find("ppc") ? read_recorded_folder(place.folder, false) : read_clembench_folder(place.folder, place.game);
@@ -189,26 +192,23 @@ void find_recorded(const std::string& name, std::vector<Recorded>& out) {
     if (fs::exists(fs::path(name) / "episodes.jsonl", ec)) return find_recorded((fs::path(name) / "episodes.jsonl").string(), out);
     throw InputError(name + ": no interactions.json and no episodes.jsonl there");
   }
-  std::string path = name;
-  std::optional<size_t> only;
   const size_t colon = name.rfind(':');
-  if (!fs::exists(name, ec) && colon != std::string::npos) {
-    size_t k = 0;
-    const auto r = std::from_chars(name.data() + colon + 1, name.data() + name.size(), k);
-    if (r.ec == std::errc() && r.ptr == name.data() + name.size()) {
-      only = k;
-      path = name.substr(0, colon);
-    }
+  if (!fs::exists(name, ec) && colon != std::string::npos && colon + 1 < name.size() &&
+      name.find_first_not_of("0123456789", colon + 1) == std::string::npos) {
+    for (const ResultPlace& place : find_results({name})) out.push_back(read_recorded_place(place));
+    return;
   }
+  const std::string& path = name;
   const std::string bytes = read_file(path);
   const fs::path parent = fs::path(path).parent_path();
   size_t k = 0, found = 0;
+  std::map<std::string, Json> tree;  // the last episode and its branches, whole, by `record`
   for (size_t from = 0; from < bytes.size(); ++k) {
     const size_t end = std::min(bytes.find('\n', from), bytes.size());
     const std::string line = bytes.substr(from, end - from);
     const bool whole = end < bytes.size();
     from = end + 1;
-    if (line.empty() || (only && *only != k)) continue;
+    if (line.empty()) continue;
     const std::string where = path + ":" + std::to_string(k);
     if (!whole) {
       // The run was cut off while it wrote this line.
@@ -219,10 +219,21 @@ void find_recorded(const std::string& name, std::vector<Recorded>& out) {
     try {
       json = parse_json(line, where);
     } catch (const InputError&) {
-      if (only) throw;
       std::fprintf(stderr, "warning: %s: a line that is no JSON, left out\n", where.c_str());
       continue;
     }
+    const bool branch = json.find("tree") != nullptr;
+    if (branch) {
+      const auto above = tree.find(text_of(json, "parent", where));
+      if (above == tree.end()) {
+        std::fprintf(stderr, "warning: %s: a branch without the episode that it is of before it, left out\n", where.c_str());
+        continue;
+      }
+      json = join_branch(json, above->second, where);
+    } else {
+      tree.clear();
+    }
+    if (branch || json.find("branches")) tree[text_of(json, "record", where)] = json;
     out.push_back(read_recorded_line(std::move(json), where, parent.empty() ? "." : parent.string()));
     ++found;
   }

@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 
+#include "runtime/engine/records.h"
 #include "tools/cli/text.h"
 
 namespace ppc::cli {
@@ -56,7 +57,19 @@ class Finder {
 
   std::vector<ResultPlace> take() {
     std::vector<ResultPlace> out;
-    for (auto& [key, place] : found_) out.push_back(std::move(place));
+    for (auto& [key, place] : found_) {
+      const ResultPlace* root = &place;
+      while (root->parent) root = root->parent.get();
+      if (root != &place) {
+        // The episode may have been played again since; its branches are those of the time before.
+        const auto now = found_.find(root_[root->lines + ":" + std::to_string(root->from)]);
+        if (now != found_.end() && (now->second.lines != root->lines || now->second.from != root->from)) {
+          std::fprintf(stderr, "warning: %s: a branch of an episode that was played again since, left out\n", place.name().c_str());
+          continue;
+        }
+      }
+      out.push_back(place);
+    }
     std::sort(out.begin(), out.end(), [](const ResultPlace& a, const ResultPlace& b) {
       const std::string ka = a.record(), kb = b.record();
       return ka != kb ? natural_less(ka, kb) : natural_less(a.name(), b.name());
@@ -111,57 +124,94 @@ class Finder {
 
   /// `only`: this line; `wanted`: only the lines of this folder.
   void lines(const std::string& path, std::optional<size_t> only, const std::string& wanted = "") {
+    if (!scan(path, only, wanted, false)) scan(path, only, wanted, true);
+  }
+
+  /// False: one of these lines is a branch, and what it left has not been read; `whole`: every line is.
+  bool scan(const std::string& path, std::optional<size_t> only, const std::string& wanted, bool whole_file) {
     std::ifstream in(path, std::ios::binary);
     if (!in) throw InputError(path + ": cannot be read");
     const fs::path base = fs::path(path).parent_path();
+    std::map<std::string, std::shared_ptr<const ResultPlace>> tree;  // the last episode and its branches, by `record`
     std::string text;
     size_t k = 0, from = 0, count = 0;
     while (std::getline(in, text)) {
       const size_t start = from, index = k++;
       const bool whole = !in.eof();
       from += text.size() + 1;
-      if (text.empty() || (only && *only != index)) continue;
+      const bool chosen = !only || *only == index;
+      if (text.empty() || (!chosen && !whole_file)) continue;
+      if (only && index > *only) break;
       const std::string where = path + ":" + std::to_string(index);
       if (text.size() > kMaxLine) throw InputError(where + ": a line of more than 128 MiB");
       Json json;
       try {
         json = parse_json(text, where);
       } catch (const InputError& e) {
-        if (only) throw;
+        if (only && chosen) throw;
         // A run that was cut off leaves half a line; docs/records.md.
-        std::fprintf(stderr, "warning: %s, left out\n", whole ? e.what() : (where + ": half a line").c_str());
+        if (chosen) std::fprintf(stderr, "warning: %s, left out\n", whole ? e.what() : (where + ": half a line").c_str());
         continue;
       }
       const Json* schema = json.find("schema");
-      if (!schema || !schema->is_text() || schema->as_text() != "ppc-episode/1") {
-        throw InputError(where + ": `schema`: expected \"ppc-episode/1\", found " + (schema ? describe(*schema) : "nothing"));
+      const bool branch = schema && schema->is_text() && schema->as_text() == "ppc-branch/1";
+      if (!branch && (!schema || !schema->is_text() || schema->as_text() != "ppc-episode/1")) {
+        throw InputError(where + ": `schema`: expected \"ppc-episode/1\" or \"ppc-branch/1\", found " + (schema ? describe(*schema) : "nothing"));
       }
-      const Json* record = json.find("record");
-      if (!record || !record->is_text()) throw InputError(where + ": `record`: expected text, found " + (record ? describe(*record) : "nothing"));
-      const fs::path folder = fs::path(record->as_text());
+      auto named = [&](const char* member) {
+        const Json* v = json.find(member);
+        if (!v || !v->is_text()) throw InputError(where + ": `" + member + "`: expected text, found " + (v ? describe(*v) : "nothing"));
+        return v->as_text();
+      };
+      const std::string record = named("record");
+      const fs::path folder = fs::path(record);
       const std::string key = clean(base / folder);
-      if (!wanted.empty() && key != wanted) continue;
+      const bool ours = chosen && (wanted.empty() || key == wanted);
+      if (!ours && !whole_file) continue;
+      if (ours && branch && (only || !wanted.empty()) && !whole_file) return false;
+      ResultPlace line;
+      name_by(line, folder);
+      line.lines = path;
+      line.line = index;
+      line.from = start;
+      line.size = text.size();
+      if (branch) {
+        line.branch = named("branch");
+        const auto parent = tree.find(named("parent"));
+        if (parent == tree.end()) {
+          if (ours) std::fprintf(stderr, "warning: %s: a branch without the episode that it is of before it, left out\n", where.c_str());
+          continue;
+        }
+        line.parent = parent->second;
+      } else {
+        tree.clear();
+        root_[path + ":" + std::to_string(start)] = key;
+      }
+      tree[record] = std::make_shared<ResultPlace>(line);
+      if (!ours) continue;
+      ++count;
       ResultPlace& place = found_[key];
       if (place.folder.empty()) {
-        name_by(place, folder);
         std::error_code ec;
         // What the line names is a name, not a way out of the folder.
         const bool inside = folder.is_relative() && std::none_of(folder.begin(), folder.end(), [](const fs::path& p) { return p == ".."; });
-        if (inside && fs::exists(base / folder / "interactions.json", ec)) {
-          place.folder = (base / folder).string();
-          if (fs::exists(base / folder / "scores.json", ec)) place.scores = (base / folder / "scores.json").string();
+        if (!branch && inside && fs::exists(base / folder / "interactions.json", ec)) {
+          line.folder = (base / folder).string();
+          if (fs::exists(base / folder / "scores.json", ec)) line.scores = (base / folder / "scores.json").string();
         }
+      } else {
+        line.folder = place.folder;
+        line.scores = place.scores;
+        line.models = place.models, line.game = place.game, line.experiment = place.experiment, line.episode = place.episode;
       }
-      place.lines = path;
-      place.line = index;
-      place.from = start;
-      place.size = text.size();
-      ++count;
+      place = std::move(line);
     }
     if (only && count == 0) throw InputError(path + ":" + std::to_string(*only) + ": no such line");
+    return true;
   }
 
   std::map<std::string, ResultPlace> found_;  // by the folder's path
+  std::map<std::string, std::string> root_;   // a line "FILE:BYTE" of an episode -> its folder's path
 };
 
 // ---- reading
@@ -225,6 +275,46 @@ void take_scores(Result& out, Json scores, const std::string& where) {
 }
 
 }  // namespace
+
+Json join_branch(const Json& branch, const Json& parent, const std::string& where) {
+  const Json& leaves = get(branch, "leaves", where, "");
+  auto count = [&](const char* key, const Json::List& of) {
+    const Json& n = get(leaves, key, where, "leaves");
+    if (!n.is_int() || n.as_int() < 0 || static_cast<uint64_t>(n.as_int()) > of.size()) {
+      wrong(where, std::string("leaves.") + key, "a number, at most the parent's " + std::to_string(of.size()), &n);
+    }
+    return static_cast<size_t>(n.as_int());
+  };
+  const Json::List &said = list(parent, "messages", where), &noted = list(parent, "notes", where);
+  const size_t shared = count("messages", said), shared_notes = count("notes", noted);
+  if (history_hash(said, shared) != text(branch, "history", where)) throw InputError(where + ": `history`: not that of " + text(branch, "parent", where));
+  Json messages = Json::list(), notes = Json::list();
+  for (size_t i = 0; i < shared; ++i) messages.push(said[i]);
+  for (size_t i = 0; i < shared_notes; ++i) notes.push(noted[i]);
+  for (const Json& o : list(branch, "open", where)) {
+    const Json& i = get(o, "message", where, "open[]");
+    if (!i.is_int() || static_cast<uint64_t>(i.as_int()) >= shared) wrong(where, "open[].message", "one of the shared messages", &i);
+    for (const char* key : {"captures", "violation", "reward"}) messages.items()[static_cast<size_t>(i.as_int())].set(key, get(o, key, where, "open[]"));
+  }
+  for (const Json& m : list(branch, "messages", where)) messages.push(m);
+  for (const Json& n : list(branch, "notes", where)) notes.push(n);
+  Json out = Json::object();
+  for (const Json::Member& m : branch.members()) {
+    if (m.key == "schema") out.add("schema", "ppc-episode/1");
+    else if (m.key == "messages") out.add("messages", std::move(messages));
+    else if (m.key == "notes") out.add("notes", std::move(notes));
+    else if (m.key != "branch" && m.key != "tree" && m.key != "parent" && m.key != "players_seed" && m.key != "leaves" && m.key != "open" && m.key != "history") out.add(m.key, m.value);
+  }
+  return out;
+}
+
+Json read_line(const ResultPlace& place, Json* branch) {
+  Json json = parse_json(read_bytes(place), place.name());
+  if (!place.parent) return json;
+  Json whole = join_branch(json, read_line(*place.parent), place.name());
+  if (branch) *branch = std::move(json);
+  return whole;
+}
 
 Result read_episode_line(const Json& json, const std::string& where) {
   Result out;
@@ -292,11 +382,25 @@ Result read_episode_line(const Json& json, const std::string& where) {
 
 namespace {
 
-Result read_line(const ResultPlace& place) {
+Result read_episode(const ResultPlace& place) {
   const std::string where = place.name();
-  const Json json = parse_json(read_bytes(place), where);
+  Json branch;
+  const Json json = read_line(place, &branch);
   Result out = read_episode_line(json, where);
   out.place = place;
+  if (place.parent) {
+    const Json& leaves = get(branch, "leaves", where, "");
+    const Json& round = get(leaves, "round", where, "leaves");
+    out.left_at = text(leaves, "player", where, "leaves");
+    out.left_round = round.is_int() && round.as_int() > 0 ? static_cast<size_t>(round.as_int()) : 0;
+    out.shared = static_cast<size_t>(get(leaves, "messages", where, "leaves").as_int());
+    const auto shared_notes = static_cast<size_t>(get(leaves, "notes", where, "leaves").as_int());
+    size_t messages = 0, notes = 0;
+    for (ResultEvent& e : out.events) {
+      if (e.kind == ResultEvent::Kind::Note) e.shared = notes++ < shared_notes;
+      else e.shared = messages++ < out.shared;
+    }
+  }
   // The folder's scores are the newer ones when they have been computed again.
   if (!place.scores.empty()) take_scores(out, load_json(place.scores), place.scores);
   else take_scores(out, get(json, "scores", where, ""), where);
@@ -448,7 +552,7 @@ std::vector<ResultPlace> find_results(const std::vector<std::string>& where) {
   return out;
 }
 
-Result read_result(const ResultPlace& place) { return place.lines.empty() ? read_folder(place) : read_line(place); }
+Result read_result(const ResultPlace& place) { return place.lines.empty() ? read_folder(place) : read_episode(place); }
 
 Json read_episode_scores(const ResultPlace& place) {
   std::string where = place.scores;

@@ -1,6 +1,7 @@
 // Episodes that have been played, wherever they are: our records (folders and episodes.jsonl) and clembench's result folders.
 // First they are found (cheap), then read one by one.
 #pragma once
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct ResultPlace {
   std::string scores;                             // its scores.json; empty when there is none
   std::string lines;                              // an episodes.jsonl; empty: it has only a folder
   size_t line = 0, from = 0, size = 0;            // which line, from 0, and its bytes in the file
+  std::string branch;                             // its name (docs/branches.md); empty: an episode
+  std::shared_ptr<const ResultPlace> parent;      // of a branch: the line whose history it shares
   /// "folder" or "episodes.jsonl:3", for messages and for data that says where it comes from.
   std::string name() const { return lines.empty() ? folder : lines + ":" + std::to_string(line); }
   /// models/game/experiment/episode
@@ -24,7 +27,8 @@ struct ResultPlace {
 
 /// Looks through folders (all the way down), episodes.jsonl files and single lines (`episodes.jsonl:3`). A line and the folder
 /// that it names are one episode; of several lines with the same folder the last one counts. In natural order of their
-/// names. What is no JSON in an episodes.jsonl is left out with a warning on stderr. Throws InputError when there is nothing.
+/// names. What is no JSON in an episodes.jsonl is left out with a warning on stderr, and so is a branch whose episode is not there or was
+/// played again. Throws InputError when there is nothing.
 std::vector<ResultPlace> find_results(const std::vector<std::string>& where);
 
 struct ResultPlayer {
@@ -42,6 +46,7 @@ struct ResultEvent {
   bool invalid_utf8 = false;
   bool aside = false;              // Send, Reply: a side question or its answer, which the player's memory does not keep
   bool given = false;              // Reply: written by the game for a player that is no voice of the game
+  bool shared = false;             // of a branch: it is the parent's, too
   // Reply, from episodes.jsonl or from playing it again; null where unknown.
   engine::Json move, captures, violation, reward;
 };
@@ -51,6 +56,8 @@ struct Result {
   engine::Json instance;           // null when unknown
   std::string instance_id, seed;   // empty when unknown
   int64_t repeat = 0;
+  std::string left_at;             // of a branch: the role that was asked where it left
+  size_t left_round = 0, shared = 0;  // in which round; how many messages are the parent's, too
   std::vector<ResultPlayer> players;
   std::vector<ResultEvent> events; // in order
   std::string outcome;             // "won", "lost", "aborted"; empty when unknown
@@ -66,7 +73,12 @@ struct Result {
 /// Throws InputError naming file and place.
 Result read_result(const ResultPlace&);
 
-/// What a line of episodes.jsonl says, but for scores. `where` is for messages.
+/// A line of a branch as a whole episode: the messages and notes that it shares with its parent (a whole one), then its own. Throws InputError
+/// when they do not belong together.
+engine::Json join_branch(const engine::Json& branch, const engine::Json& parent, const std::string& where);
+/// The line of a place that has one; a branch as a whole episode, and what its own line says in `*branch`. Throws InputError.
+engine::Json read_line(const ResultPlace&, engine::Json* branch = nullptr);
+/// What a line of episodes.jsonl says, but for scores. `where` is for messages. Not of a branch: see join_branch.
 Result read_episode_line(const engine::Json& line, const std::string& where);
 
 /// "episode scores" of an episode, checked: an object. Throws InputError.

@@ -144,12 +144,15 @@ std::string conversation(const Result& r) {
   }
   out += "<div class=\"head\" style=\"grid-column:" + std::to_string(master) + "\">Game master<small>seen by nobody else</small></div>\n";
   size_t round = 0;
+  bool shared = false;
   auto at = [](size_t column) { return " style=\"grid-column:" + std::to_string(column) + "\""; };
   for (const ResultEvent& e : r.events) {
     if (e.round != round) {
       round = e.round;
       out += "<div class=\"round\">round " + std::to_string(round) + "</div>\n";
     }
+    if (shared && !e.shared) out += "<div class=\"round\"><b>branch " + html(r.place.branch) + " goes on by itself</b></div>\n";
+    shared = e.shared;
     if (e.kind == ResultEvent::Kind::Note) {
       const std::string key = "<b>" + html(e.key) + "</b> ", text = "<span class=\"t\">" + html(e.text) + "</span>";
       // Long ones, such as documents, are folded: what was said should stay in sight.

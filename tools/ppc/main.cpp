@@ -24,6 +24,7 @@ constexpr Verb kVerbs[] = {
     {"score", "compute the scores of recorded episodes again", cli::run_score},
     {"eval", "the clemscore table of a run: CSV, Markdown, HTML with plots", cli::run_eval},
     {"transcribe", "readable HTML transcripts", cli::run_transcribe},
+    {"tree", "episodes that were continued in several ways", cli::run_tree},
     {"export", "training data for SFT, DPO and GRPO", cli::run_export},
     {"list", "list games, players, models", cli::run_list},
     {"check", "say what is wrong with a game; its disclosures and bounds", cli::run_check},
