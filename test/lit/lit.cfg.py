@@ -53,6 +53,11 @@ if node and (root / "tools/vscode/node_modules/vscode-textmate").is_dir():
     config.available_features.add("npm")
     config.substitutions.append(("%node", node))
     config.substitutions.append(("%vscode", str(root / "tools/vscode")))
+# The page of `ppc serve play` is tried in a browser where there is one (Debian's chromium): 300 MB are too much to want of everybody.
+chromium = shutil.which("chromium")
+if chromium:
+    config.available_features.add("chromium")
+    config.substitutions.append(("%chromium", chromium))
 if "asan" in pathlib.Path(programs).parts:
     config.available_features.add("asan")
 

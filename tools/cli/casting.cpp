@@ -135,4 +135,16 @@ std::unique_ptr<players::Player> make_player(const Manifest& m, uint32_t player,
   return players::make_model(who.reached, who.model);
 }
 
+Record make_record(const Game& game, const std::vector<Casting>& casting, const Chosen& c, uint64_t repeats, uint64_t seed) {
+  Record r;
+  r.module = game.module;
+  r.experiment = c.experiment;
+  r.instance = c.instance;
+  r.episode = c.position * static_cast<uint32_t>(repeats) + c.repeat;
+  r.repeat = c.repeat;
+  r.seed = mix_seed(seed, c.experiment->index, c.position, c.repeat);
+  for (const Casting& who : casting) r.models.push_back(who.spec.kind.empty() ? "" : who.spec.model_name());
+  return r;
+}
+
 }  // namespace ppc::cli

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/engine/instances.h"
+#include "runtime/engine/records.h"
 #include "runtime/players/model.h"
 #include "tools/cli/cli.h"
 
@@ -41,5 +41,7 @@ std::vector<Casting> cast_players(const engine::Manifest&, const Options&, const
 std::shared_ptr<net::Transport> reach_models(std::vector<Casting>&, const Options&, const players::PlayersConfig&);
 /// A bot, a script or a model; not for humans.
 std::unique_ptr<players::Player> make_player(const engine::Manifest&, uint32_t player, const Casting&);
+/// What is known of an episode before it is played. `seed` is the run's.
+engine::Record make_record(const Game&, const std::vector<Casting>&, const Chosen&, uint64_t repeats, uint64_t seed);
 
 }  // namespace ppc::cli

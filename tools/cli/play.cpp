@@ -177,14 +177,7 @@ int play(const Args& args) {
   const unsigned jobs = human ? 1 : static_cast<unsigned>(options.number("--jobs", 1, 1, 1024));
   const size_t in_flight = human ? 1 : model ? options.number("--in-flight", 256, 1, 1'000'000) : jobs;
   auto record_of = [&](const Chosen& c) {
-    Record r;
-    r.module = game.module;
-    r.experiment = c.experiment;
-    r.instance = c.instance;
-    r.episode = c.position * static_cast<uint32_t>(repeat) + c.repeat;
-    r.repeat = c.repeat;
-    r.seed = mix_seed(seed, c.experiment->index, c.position, c.repeat);
-    for (const Casting& who : casting) r.models.push_back(who.spec.kind.empty() ? "" : who.spec.model_name());
+    Record r = make_record(game, casting, c, repeat, seed);
     r.draws = draws;
     r.points = branch_options;
     return r;

@@ -70,7 +70,11 @@ int serve(const Options& options, Served served) {
   } catch (const std::runtime_error& e) {
     throw engine::SystemError(e.what());
   }
-  const std::string name = host == "0.0.0.0" || host == "::" ? "localhost" : host;
+  std::string name = host;
+  if (host == "0.0.0.0" || host == "::") {  // no address to go to
+    char own[256] = "";
+    name = gethostname(own, sizeof own - 1) == 0 && *own ? own : "localhost";
+  }
   const std::string url = "http://" + (name.find(':') == std::string::npos ? name : "[" + name + "]") + ":" + std::to_string(server->port());
   served.ready(url, options.has("--json"));
   if (made) std::fprintf(stderr, "token: %s\n(give one with --token-file FILE or PPC_SERVE_TOKEN)\n", gate.token.c_str());
@@ -102,7 +106,7 @@ int run_serve(const Args& args) {
       "Example:\n"
       "  ppc serve play taboo --player describer=bot:spelling\n";
   if (!args.empty() && args[0] == "env") return serve_env(Args(args.begin() + 1, args.end()));
-  //PLAY if (!args.empty() && args[0] == "play") return serve_play(Args(args.begin() + 1, args.end()));
+  if (!args.empty() && args[0] == "play") return serve_play(Args(args.begin() + 1, args.end()));
   return run_verb("serve", help, args, [&]() -> int {
     if (args.empty()) throw UsageError("what? There is env and play");
     throw UsageError("`" + args[0] + "` is nothing that can be served: there is env and play");
