@@ -17,6 +17,7 @@ ARROWS = {
     "runtime/engine": ["runtime/text", "runtime/include"],
     "runtime/net": [],
     "runtime/players": ["runtime/engine", "runtime/net"],
+    "runtime/capi": ["runtime/engine"],
     "compiler/base": ["runtime/abi"],
     "compiler/diag": ["compiler/base"],
     "compiler/ast": ["compiler/diag"],
@@ -28,6 +29,7 @@ ARROWS = {
     "compiler/interp": ["compiler/rules"],
     "compiler/codegen": ["compiler/rules"],
     "compiler/driver": ["compiler/syntax", "compiler/interp", "compiler/codegen"],
+    "compiler/plugin": ["compiler/driver", "runtime/capi"],
     "trainers": ["runtime/engine"],
     "tools": ["compiler/driver", "compiler/ide", "runtime/players"],
 }

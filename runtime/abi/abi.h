@@ -127,7 +127,7 @@ struct ppc_ctx {
   uint32_t scratch_top, scratch_cap;
   uint32_t state_cap;    /* bytes allocated behind seg[PPC_STATE] */
   uint32_t state_limit;  /* the memory budget of an episode's state */
-  uint32_t want_events;  /* 0: nothing but SEND/message is collected */
+  uint32_t want_events;  /* 0: only VIOLATION and REWARD are collected; whoever trains wants them at each step */
   uint32_t stream;       /* whose random stream: 0 play, 1 + player for a bot */
   int64_t reply;         /* text in PPC_REPLY: the reply, always valid UTF-8 */
   uint32_t reply_valid;  /* 0: the reply was not valid UTF-8; every format fails */

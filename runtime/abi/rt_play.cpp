@@ -16,9 +16,9 @@ namespace {
 constexpr uint32_t kMaxEvents = 1u << 20;  // in one step
 constexpr int64_t kPresentEmpty = PPC_TEXT(PPC_LIBRARY, 1, 0, 0);
 
-void event(ppc_ctx* c, uint32_t kind, int64_t who, int64_t a, int64_t b) {
+void event(ppc_ctx* c, uint32_t kind, int64_t who, int64_t a, int64_t b, bool always = false) {
   charge(c, 16);  // also when nobody records: outcomes do not depend on that
-  if (!c->want_events) return;
+  if (!c->want_events && !always) return;
   if (PPC_UNLIKELY(c->event_count == c->event_cap)) {
     const uint32_t cap = c->event_cap < 32 ? 64 : c->event_cap * 2;
     void* grown = cap > kMaxEvents ? nullptr : std::realloc(c->events, cap * sizeof(ppc_event));
@@ -182,12 +182,12 @@ int64_t ppc_rt_round_start(ppc_ctx* c, int64_t number) {
 }
 
 int64_t ppc_rt_reward(ppc_ctx* c, int64_t player, int64_t amount) {
-  event(c, PPC_EV_REWARD, player, amount, 0);
+  event(c, PPC_EV_REWARD, player, amount, 0, true);
   return 0;
 }
 
 int64_t ppc_rt_violation(ppc_ctx* c, int64_t player, int64_t rule, int64_t reason) {
-  event(c, PPC_EV_VIOLATION, player, rule, reason);
+  event(c, PPC_EV_VIOLATION, player, rule, reason, true);
   return 0;
 }
 

@@ -36,7 +36,7 @@ class Worker {
   explicit Worker(Budget budget = {});
   const Budget& budget() const { return budget_; }
   ppc_ctx* ctx() { return context_.get(); }
-  /// Whether steps collect events for records (see Journal); off: only messages.
+  /// Whether steps collect events for records (see Journal); off: only violations and rewards.
   void collect_events(bool on) { context_->want_events = on; }
 
  private:

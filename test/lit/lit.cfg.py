@@ -4,6 +4,7 @@
 import os
 import pathlib
 import shutil
+import subprocess
 
 import lit.formats
 
@@ -27,7 +28,18 @@ config.excludes = ["Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(os.path.dirname(programs), "lit")
 
+# Programs that use libppc.so are built as the library is; under sanitizers the system's Python needs their run-time library first.
+library = os.path.join(os.path.dirname(programs), "lib")
+cc, python_ppc = "gcc", ""
+if "asan" in pathlib.Path(programs).parts:
+    cc = "clang-19 -fsanitize=address,undefined -fno-sanitize-recover=all"
+    runtime = subprocess.run(["clang-19", "-print-file-name=libclang_rt.asan-x86_64.so"], capture_output=True, text=True).stdout.strip()
+    python_ppc = f"LD_PRELOAD={runtime} ASAN_OPTIONS=detect_leaks=0 "
+
 for name, command in (
+    ("%cc", f"{cc} -std=c11 -Wall -Wextra -Werror -pedantic"),
+    ("%lib", library),
+    ("%pyppc", f"env {python_ppc}PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={root}/python PPC_LIBRARY={library}/libppc.so.1 /usr/bin/python3"),
     ("%ppc", f"{programs}/ppc"),
     ("%play-all", f"/usr/bin/python3 {root}/test/lit/play-all {programs}/ppc"),
     ("%bin", programs),
