@@ -7,8 +7,9 @@ Prints `http://127.0.0.1:PORT/v1` once it listens. Only what one request says de
 requests come; with the same seed so do faults, by how often this very request has been tried.
 
   --replies FILE  JSON: {model: [rule…]}, a rule {"has": TEXT, "say": REPLY} (the first whose text is in the last message counts;
-                  no "has": always). REPLY: a text, or {"text", "finish_reason", "refusal", "content"}. Without a file, or a rule:
-                  a line made of a hash of the conversation. `{n}` in a reply is how many messages the player has sent before.
+                  no "has": always). REPLY: a text, or {"text", "finish_reason", "refusal", "content"}, or a list of them of which the
+                  request's `seed` picks one. Without a file, or a rule: a line made of a hash of the conversation. `{n}` in a reply is how
+                  many messages the player has sent before, `{seed}` the request's seed.
   --faults        slow, 429, 500, 503, reset, half, html, nojson, nochoices, badutf8, wrongtype, endless, empty; a share of first and second
                   tries each: a request is never refused three times, but for `always:KIND`, which always comes
                   The model `long` refuses everything with 400.
@@ -73,9 +74,12 @@ class Endpoint:
                 break
         if said is None:
             said = "reply " + hashlib.sha256(json.dumps([request["model"], messages], sort_keys=True).encode()).hexdigest()[:12]
+        seed = request.get("seed", 0)
+        if isinstance(said, list):
+            said = said[seed % len(said)]
         if isinstance(said, str):
             said = {"text": said}
-        text = said.get("text", "").replace("{n}", str(before))
+        text = said.get("text", "").replace("{n}", str(before)).replace("{seed}", str(seed))
         message = {"role": "assistant", "content": said["content"] if "content" in said else text}
         if "refusal" in said:
             message["refusal"] = said["refusal"]

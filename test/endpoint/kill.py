@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Kills a run at random points, again and again, and resumes it: its records must be those of a run that nobody disturbed.
 
-usage: kill.py --ppc PROGRAM [--kills N] [--seed S] [--folder DIR]
+usage: kill.py --ppc PROGRAM [--kills N] [--seed S] [--branches]
 
-Runs against the test endpoint, with faults. Some runs are killed (SIGKILL), some interrupted twice (SIGINT), and now and then the last
+With --branches the episodes are continued in several ways. Runs against the test endpoint, with faults. Some runs are killed (SIGKILL), some interrupted twice (SIGINT), and now and then the last
 line of a file is cut in half, as a power cut would.
 """
 import argparse
@@ -23,23 +23,26 @@ p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDes
 p.add_argument("--ppc", required=True)
 p.add_argument("--kills", type=int, default=100)
 p.add_argument("--seed", type=int, default=1)
+p.add_argument("--branches", action="store_true")
 args = p.parse_args()
 rng = random.Random(args.seed)
 work = pathlib.Path(tempfile.mkdtemp())
 (work / "replies.json").write_text(json.dumps({
-    "d": [{"has": "GUESS", "say": "CLUE: more {n}"}, {"say": "CLUE: it is hint {n}"}], "g": [{"say": "GUESS: thing{n}"}]}))
+    "d": [{"has": "GUESS", "say": ["CLUE: more {n} of {seed}", "none"]}, {"say": "CLUE: it is hint {n}"}],
+    "g": [{"say": ["GUESS: thing{n}", "GUESS: any{seed}", "no guess"]}]}))
 endpoint = subprocess.Popen([sys.executable, str(HERE / "endpoint.py"), "--replies", str(work / "replies.json"), "--delay", "0.004",
                              "--faults", "429=0.03,500=0.03,reset=0.03,half=0.02,nojson=0.02"], stdout=subprocess.PIPE, text=True)
 url = endpoint.stdout.readline().strip()
 (work / "players.yaml").write_text(f"""
 endpoints: {{here: {{base_url: "{url}", concurrency: 4, backoff: 0.01}}}}
-players: {{describer: {{model: d, endpoint: here}}, guesser: {{model: g, endpoint: here, logprobs: true}}}}
+players: {{describer: {{model: d, endpoint: here, seed: 6}}, guesser: {{model: g, endpoint: here, logprobs: true, seed: 3}}}}
 """)
 
 
 def command(out, *more):
-    return [args.ppc, "play", "taboo", "--players", str(work / "players.yaml"), "--out", str(out), "--seed", "7", "--repeat", "3", "--episodes", "60",
-            "--in-flight", "6", "--jobs", "2", *more]
+    branches = ["--branch", "3@guesser:1", "--branch", "2@describer:2"] if args.branches else []
+    return [args.ppc, "play", "taboo", "--players", str(work / "players.yaml"), "--out", str(out), "--seed", "7", "--repeat", "3",
+            "--episodes", "15" if args.branches else "60", "--in-flight", "6", "--jobs", "2", *branches, *more]
 
 
 kills = rounds = 0
