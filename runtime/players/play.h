@@ -35,6 +35,10 @@ class Sitting {
   /// To be called before the first `play`. Every branch splits at each of the points that it comes to.
   void branch_at(std::shared_ptr<const std::vector<BranchPoint>> points);
 
+  /// What `play` splits off at a point, before the player who is asked `message` has heard of it. Throws engine::InputError when a player
+  /// cannot be copied.
+  std::unique_ptr<Sitting> fork(uint32_t way, const std::string& message) const;
+
   engine::Episode episode;
   Cast cast;
   engine::Journal journal;
@@ -46,7 +50,6 @@ class Sitting {
  private:
   void take(engine::Worker&, Reply, const std::function<void()>& after);
   void split(const std::string& message);
-  std::unique_ptr<Sitting> fork(uint32_t way, const std::string& message) const;
   bool started_ = false;
   std::shared_ptr<const std::vector<BranchPoint>> points_;
   std::vector<bool> passed_;            // of points_
