@@ -137,14 +137,20 @@ class CurlTransport final : public Transport {
         any = true;
         CURL* easy = m->easy_handle;
         const CURLcode code = m->data.result;
-        long status = 0;
+        long status = 0, tunnel = 0;
+        curl_off_t ready = 0;  // microseconds until a request could be sent; 0: never
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+        curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
         std::unique_ptr<Transfer> t = take(easy);
         if (t->too_large) {
           finish(std::move(t), Failure::TooLarge, "the response is too large");
         } else if (code != CURLE_OK) {
           std::string error = t->error[0] ? t->error : curl_easy_strerror(code);
-          finish(std::move(t), failure_of(code), std::move(error));
+          // A proxy that will not have it (407: without a password), rather than one that could not.
+          const bool refused = status == 0 && tunnel >= 400 && tunnel < 500 && tunnel != 408 && tunnel != 429;
+          const bool nobody = code == CURLE_OPERATION_TIMEDOUT && ready == 0;
+          finish(std::move(t), refused ? Failure::Refused : nobody ? Failure::Connect : failure_of(code), std::move(error));
         } else {
           t->response.status = static_cast<int>(status);
           auto done = std::move(t->done);

@@ -26,7 +26,8 @@ enum class Failure {
   None,
   Url,        // no http or https URL, or one that cannot be used: trying again does not help
   Tls,        // certificate or handshake: does not help either
-  Connect,    // nobody there: refused, unknown host, unreachable
+  Refused,    // by the proxy: does not help either
+  Connect,    // nobody there: refused, unknown host, unreachable, no connection within `connect_timeout`
   Timeout,
   Broken,     // reset, or it ended before the announced length
   TooLarge,

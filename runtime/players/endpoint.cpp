@@ -122,7 +122,9 @@ class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<
   void answered(const JobPtr& job, net::HttpResponse r) {
     using F = net::Failure;
     if (r.failure == F::Stopped) return give_up(job, Unanswered::Why::Stopped, "stopped");
-    if (r.failure == F::Url || r.failure == F::Tls) return give_up(job, Unanswered::Why::Run, r.error);
+    if (r.failure == F::Tls && r.error.find("certificate") != std::string::npos)
+      return give_up(job, Unanswered::Why::Run, r.error + " (a players file names others that vouch for it with `ca_file`)");
+    if (r.failure == F::Url || r.failure == F::Tls || r.failure == F::Refused) return give_up(job, Unanswered::Why::Run, r.error);
     if (r.failure != F::None) {
       return again(job, r.failure == F::Timeout ? "no answer within " + std::to_string(static_cast<int>(options_.timeout)) + " s"
                                                 : r.error, r.failure == F::Connect ? Unanswered::Why::Run : Unanswered::Why::Request, {});

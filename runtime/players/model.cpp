@@ -1,6 +1,7 @@
 #include "runtime/players/model.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -142,6 +143,7 @@ EndpointOptions read_endpoint(const std::string& file, const std::string& name, 
   o.backoff = r.number("backoff", o.backoff, 0, 60);
   o.proxy = r.text("proxy");
   o.ca_file = r.text("ca_file");
+  if (!o.ca_file.empty() && access(o.ca_file.c_str(), R_OK) != 0) r.fail("ca_file", o.ca_file + ": " + std::strerror(errno));
   o.verify = r.flag("verify", true);
   if (const Json* headers = r.get("headers")) {
     if (!headers->is_object()) r.fail("headers", "expected an object of texts, found " + engine::describe(*headers));

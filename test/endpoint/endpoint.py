@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An OpenAI-compatible endpoint for tests: answers like a model on loopback, and fails as real ones do.
 
-usage: endpoint.py [--port N] [--replies FILE] [--delay S] [--faults KIND=SHARE,…] [--seed N] [--key KEY] [--log FILE]
+usage: endpoint.py [--port N] [--replies FILE] [--delay S] [--faults KIND=SHARE,…] [--seed N] [--key KEY] [--log FILE] [--tls]
 
 Prints `http://127.0.0.1:PORT/v1` once it listens. Only what one request says decides about its reply, never the order in which
 requests come; with the same seed so do faults, by how often this very request has been tried.
@@ -16,11 +16,14 @@ requests come; with the same seed so do faults, by how often this very request h
   --delay S       seconds that a reply takes (a request says more by "slow" as the first word of its last message)
   --key KEY       refuse others (401)
   --log FILE      a line of JSON for each request: what came (without keys), what it got
+  --tls           https, with localhost.pem beside this file: a certificate for 127.0.0.1 that only itself vouches for, good until 2126
 """
 import argparse
 import asyncio
 import hashlib
 import json
+import pathlib
+import ssl
 import sys
 
 KINDS = ("slow", "429", "500", "503", "reset", "half", "html", "nojson", "nochoices", "badutf8", "wrongtype", "endless", "empty")
@@ -192,9 +195,16 @@ async def main():
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--key")
     p.add_argument("--log")
-    endpoint = Endpoint(p.parse_args())
-    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", p.parse_args().port, limit=1 << 26, backlog=4096)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
+    p.add_argument("--tls", action="store_true")
+    args = p.parse_args()
+    endpoint = Endpoint(args)
+    tls = None
+    if args.tls:
+        here = pathlib.Path(__file__).parent
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(here / "localhost.pem", here / "localhost-key.pem")
+    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", args.port, limit=1 << 26, backlog=4096, ssl=tls)
+    print(f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     async with server:
         await server.serve_forever()
 

@@ -155,6 +155,7 @@ TEST(Endpoint, GivesUpWhatWillNotPass) {
            {response(400, R"({"detail": "too long"})"), Unanswered::Why::Request, 1, "here (http://x/v1/): status 400: too long"},
            {response(500, ""), Unanswered::Why::Request, 3, "here (http://x/v1/): status 500 (3 attempts)"},
            {failure(net::Failure::Tls), Unanswered::Why::Run, 1, "here (http://x/v1/): it failed"},
+           {failure(net::Failure::Refused), Unanswered::Why::Run, 1, "here (http://x/v1/): it failed"},
            {failure(net::Failure::Connect), Unanswered::Why::Run, 3, "here (http://x/v1/): it failed (3 attempts)"},
            {response(200, "\xff"), Unanswered::Why::Request, 3, ""}}) {
     Asking a(o);
