@@ -22,6 +22,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr size_t kMaxLine = size_t{128} << 20;
+constexpr size_t kDeepest = 1000;  // branches of branches; `play` makes far fewer
 
 // ---- finding
 
@@ -132,7 +133,11 @@ class Finder {
     std::ifstream in(path, std::ios::binary);
     if (!in) throw InputError(path + ": cannot be read");
     const fs::path base = fs::path(path).parent_path();
-    std::map<std::string, std::shared_ptr<const ResultPlace>> tree;  // the last episode and its branches, by `record`
+    struct Node {
+      std::shared_ptr<const ResultPlace> place;
+      size_t depth = 0;
+    };
+    std::map<std::string, Node> tree;  // the last episode and its branches, by `record`
     std::string text;
     size_t k = 0, from = 0, count = 0;
     while (std::getline(in, text)) {
@@ -175,6 +180,7 @@ class Finder {
       line.line = index;
       line.from = start;
       line.size = text.size();
+      size_t depth = 0;
       if (branch) {
         line.branch = named("branch");
         const auto parent = tree.find(named("parent"));
@@ -182,12 +188,14 @@ class Finder {
           if (ours) std::fprintf(stderr, "warning: %s: a branch without the episode that it is of before it, left out\n", where.c_str());
           continue;
         }
-        line.parent = parent->second;
+        line.parent = parent->second.place;
+        depth = parent->second.depth + 1;
+        if (depth > kDeepest) throw InputError(where + ": more than 1,000 branches one behind the other");
       } else {
         tree.clear();
         root_[path + ":" + std::to_string(start)] = key;
       }
-      tree[record] = std::make_shared<ResultPlace>(line);
+      tree[record] = {std::make_shared<ResultPlace>(line), depth};
       if (!ours) continue;
       ++count;
       ResultPlace& place = found_[key];

@@ -22,7 +22,7 @@ constexpr const char* kHelp =
 Shows the episodes that `ppc play --branch` continued in several ways: what was said at each point, how it ended, the score, and how
 many rules were broken since the point. Reads folders with an episodes.jsonl, or such files (docs/branches.md).
 
-  --game NAME      only this game
+  --game GAME      only this game; for --unfold its file, where it is none that comes with ppc
   --unfold OUT     writes every branch as an episode of its own, in clembench's layout, into another folder
   --resources GAME=DIR  of --unfold: in place of the game's resources folder
   --json           prints the trees as one JSON value
@@ -76,7 +76,10 @@ struct Way {
   std::vector<Way> ways;
 };
 
-Way walk(const Tree& tree, const Result& r, size_t from, bool reply) {
+constexpr size_t kDeepest = 1000;  // points one after the other; `play` makes far fewer
+
+Way walk(const Tree& tree, const Result& r, size_t from, bool reply, size_t depth = 0) {
+  if (depth > kDeepest) throw InputError(r.place.name() + ": more than 1,000 points one after the other");
   Way way;
   way.result = &r;
   way.from = from;
@@ -99,8 +102,8 @@ Way walk(const Tree& tree, const Result& r, size_t from, bool reply) {
   }
   way.player = leaving[0]->left_at;
   way.round = leaving[0]->left_round;
-  way.ways.push_back(walk(tree, r, way.at, true));
-  for (const Result* b : leaving) way.ways.push_back(walk(tree, *b, way.at, true));
+  way.ways.push_back(walk(tree, r, way.at, true, depth + 1));
+  for (const Result* b : leaving) way.ways.push_back(walk(tree, *b, way.at, true, depth + 1));
   std::stable_sort(way.ways.begin() + 1, way.ways.end(), [](const Way& a, const Way& b) { return natural_less(name_of(*a.result), name_of(*b.result)); });
   for (const Way& w : way.ways) {
     way.ends.count += w.ends.count;
@@ -202,7 +205,12 @@ int tree(const Args& args) {
     while (root->parent) root = root->parent.get();
     branches[place_of(*root)].push_back(&p);
   }
-  RecordedGames games("", "", options.all("--resources"));
+  std::string only = options.value("--game"), file;
+  if (only.find('.') != std::string::npos) {
+    file = only;
+    only = open_game(file, "").module->manifest().game;
+  }
+  RecordedGames games(file, "", options.all("--resources"));
   Worker worker;
   std::unique_ptr<RecordWriter> writer;
   if (options.has("--unfold")) writer = std::make_unique<RecordWriter>(options.value("--unfold"));
@@ -220,7 +228,7 @@ int tree(const Args& args) {
   Json all = Json::list();
   size_t trees = 0, written = 0;
   for (const ResultPlace& p : places) {
-    if (p.parent || p.lines.empty() || (options.has("--game") && p.game != options.value("--game"))) continue;
+    if (p.parent || p.lines.empty() || (!only.empty() && p.game != only)) continue;
     const auto mine = branches.find(place_of(p));
     if (mine == branches.end()) continue;
     Tree t;
