@@ -1,0 +1,37 @@
+# cmake --install: everything finds everything else by where it lies itself, so the folder may be moved as a whole.
+#
+#   bin/ppc                           the program
+#   lib/libppc.so                     the C interface; lib/libppc_*.so are loaded by it or by the program when they are needed
+#   include/ppc/ppc.h
+#   lib/cmake/ppc, lib/pkgconfig      find_package(ppc), pkg-config
+#   lib/python3/dist-packages/ppc     the Python package: on the path where the prefix is /usr, else PYTHONPATH
+#   share/ppc/stdlib-games            the games with their resources and instances
+#   share/doc/ppc                     the pages
+include(CMakePackageConfigHelpers)
+
+install(TARGETS ppc_shared EXPORT ppcTargets LIBRARY DESTINATION lib NAMELINK_COMPONENT Unspecified)
+install(DIRECTORY runtime/include/ DESTINATION include FILES_MATCHING PATTERN "*.h")
+set(plugins ppc_net_plugin ppc_httpd_plugin)
+if(PPC_COMPILER)
+  list(APPEND plugins ppc_compiler_plugin)
+  set_target_properties(ppc PROPERTIES EXPORT_NAME program)
+  install(TARGETS ppc EXPORT ppcTargets RUNTIME DESTINATION bin)
+endif()
+foreach(plugin ${plugins})
+  if(TARGET ${plugin})
+    install(TARGETS ${plugin} LIBRARY DESTINATION lib)
+  endif()
+endforeach()
+
+install(EXPORT ppcTargets NAMESPACE ppc:: DESTINATION lib/cmake/ppc)
+configure_package_config_file(cmake/ppcConfig.cmake.in ${CMAKE_BINARY_DIR}/ppcConfig.cmake INSTALL_DESTINATION lib/cmake/ppc
+  NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/ppcConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+configure_file(cmake/ppc.pc.in ${CMAKE_BINARY_DIR}/ppc.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/ppcConfig.cmake ${CMAKE_BINARY_DIR}/ppcConfigVersion.cmake DESTINATION lib/cmake/ppc)
+install(FILES ${CMAKE_BINARY_DIR}/ppc.pc DESTINATION lib/pkgconfig)
+
+install(DIRECTORY python/ppc DESTINATION lib/python3/dist-packages PATTERN "__pycache__" EXCLUDE)
+install(DIRECTORY stdlib-games DESTINATION share/ppc PATTERN "__pycache__" EXCLUDE)
+install(DIRECTORY docs/ DESTINATION share/doc/ppc)
+install(FILES README.md LICENSE DESTINATION share/doc/ppc)
