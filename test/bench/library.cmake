@@ -1,0 +1,5 @@
+if(PPC_COMPILER AND PPC_BENCH)
+  ppc_bench(library ppc_driver ppc_engine ppc_shared)
+  target_compile_definitions(library_bench PRIVATE PPC_LIBRARY_FILE="$<TARGET_SONAME_FILE:ppc_shared>")
+  add_dependencies(library_bench ppc_compiler_plugin)
+endif()
