@@ -411,6 +411,10 @@ class Values {
 
 void export_turns(const std::vector<View>& views, const std::vector<Result>& episodes, const Filter& filter, const Better& better, size_t limit, Output& out) {
   const Values values(episodes);
+  // What a reply was worth can be compared where the instance is the same: the same words may have been said about another secret.
+  std::unordered_map<std::string, size_t> ids;
+  std::unordered_map<const Result*, size_t> instance;
+  for (const Result& r : episodes) instance[&r] = r.instance.is_null() ? SIZE_MAX : ids.emplace(r.place.experiment + '\0' + to_text(r.instance), ids.size()).first->second;
   std::unordered_map<std::string, size_t> index;
   std::vector<std::vector<Said>> groups;  // in the order they are met
   for (const View& v : views) {
@@ -424,6 +428,13 @@ void export_turns(const std::vector<View>& views, const std::vector<Result>& epi
   for (const std::vector<Said>& group : groups) {
     size_t made = 0, tries = 0;
     std::set<std::pair<std::string, std::string>> seen;
+    std::vector<std::optional<Value>> worth;
+    if (better.by_score)
+      for (const Said& said : group) worth.push_back(values.of(said));
+    auto better_by_score = [&](size_t a, size_t b) {
+      const size_t in = instance[group[a].view->episode];
+      return in != SIZE_MAX && in == instance[group[b].view->episode] && worth[a] && worth[b] && worth[a]->mean - worth[b]->mean >= better.gap;
+    };
     for (size_t shift = 0; shift < group.size() && made < limit && tries < kMaxTries; ++shift) {
       for (size_t i = 0; i < group.size() && made < limit; ++i) {
         ++tries;
@@ -433,9 +444,7 @@ void export_turns(const std::vector<View>& views, const std::vector<Result>& epi
         const ResultEvent& r = *(*rejected).reply;
         if (c.text == r.text || !filter.of_outcome(*chosen.view->episode)) continue;
         // Accepted against a violation; by score also two that were accepted, by how their episodes went on.
-        if (violates(c)) continue;
-        const std::optional<Value> worth = values.of(chosen), other = values.of(rejected);
-        if (!violates(r) && !(better.by_score && worth && other && worth->mean - other->mean >= better.gap)) continue;
+        if (violates(c) || (!violates(r) && !(better.by_score && better_by_score((i + shift) % group.size(), i)))) continue;
         if (!seen.emplace(c.text, r.text).second) {
           ++out.left_out["pairs that were there"];
           continue;
@@ -452,8 +461,8 @@ void export_turns(const std::vector<View>& views, const std::vector<Result>& epi
           line.add(prefix + "value", v ? Json(v->mean) : Json());
           line.add(prefix + "ends", static_cast<uint64_t>(v ? v->ends : 0));
         };
-        add_value("chosen_", worth);
-        add_value("rejected_", other);
+        add_value("chosen_", values.of(chosen));
+        add_value("rejected_", values.of(rejected));
         out.add(line);
         ++made;
       }
