@@ -1,6 +1,5 @@
 #include "runtime/players/script.h"
 
-#include <regex>
 #include <set>
 
 namespace ppc::players {
@@ -54,6 +53,21 @@ int hex(char c) {
   return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/// "0.1": numbers as branch_name writes them, the last one not 0.
+bool is_branch(std::string_view name) {
+  bool number = false, zero = true;
+  for (const char c : name) {
+    if (c >= '0' && c <= '9') {
+      zero = number ? zero && c == '0' : c == '0';
+      number = true;
+    } else {
+      if (c != '.' || !number) return false;
+      number = false;
+    }
+  }
+  return number && !zero;
+}
+
 size_t indentation(std::string_view line) {
   const size_t n = line.find_first_not_of(" \t");
   return n == std::string_view::npos ? line.size() : n;
@@ -101,8 +115,7 @@ std::vector<ScriptLine> parse_script(std::string_view text, const std::string& n
     if (line[0] == '@') {
       part = std::string(line.substr(1));
       while (!part.empty() && part.back() == ' ') part.pop_back();
-      static const std::regex name("([0-9]+\\.)*[1-9][0-9]*");
-      if (!std::regex_match(part, name)) fail("`@" + part + "` is no branch: expected a name such as @1 or @0.2");
+      if (!is_branch(part)) fail("`@" + part + "` is no branch: expected a name such as @1 or @0.2");
       if (!parts.insert(part).second) fail("branch `" + part + "` has a part already");
       continue;
     }

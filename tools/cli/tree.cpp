@@ -133,18 +133,18 @@ std::string shown(const std::string& text, size_t most) {
 
 void print(const Way& way, const std::string& indent) {
   if (way.ways.empty()) return;
-  std::printf("%s%s in round %zu\n", indent.c_str(), way.player.c_str(), way.round);
+  std::printf("%s%s in round %zu\n", indent.c_str(), shown(way.player, 60).c_str(), way.round);
   size_t width = 0;
-  for (const Way& w : way.ways) width = std::max(width, name_of(*w.result).size());
+  for (const Way& w : way.ways) width = std::max(width, shown(name_of(*w.result), 60).size());
   for (size_t i = 0; i < way.ways.size(); ++i) {
     const Way& w = way.ways[i];
     const bool last = i + 1 == way.ways.size();
-    std::string name = name_of(*w.result);
+    std::string name = shown(name_of(*w.result), 60);
     name.resize(width, ' ');
     std::string line = indent + (last ? "└─ " : "├─ ") + name + "  \"" + shown(w.reply ? w.reply->text : "", 60) + "\"  ";
     if (w.ways.empty()) {
       const Result& r = *w.result;
-      line += r.outcome + (std::isnan(r.main_score) ? "" : ", score " + score_text(r.main_score));
+      line += shown(r.outcome, 60) + (std::isnan(r.main_score) ? "" : ", score " + score_text(r.main_score));
       if (!r.reason.empty()) line += ": " + shown(r.reason, 60);
     } else {
       line += std::to_string(w.ends.count) + " ends, mean score " + score_text(w.ends.mean());
@@ -253,7 +253,7 @@ int tree(const Args& args) {
       all.push(std::move(one));
     } else {
       const Ends& e = way.ends;
-      std::printf("%s%s: %zu ends, mean score %s; %zu won, %zu lost, %zu aborted\n", trees ? "\n" : "", p.record().c_str(), e.count,
+      std::printf("%s%s: %zu ends, mean score %s; %zu won, %zu lost, %zu aborted\n", trees ? "\n" : "", shown(p.record(), 300).c_str(), e.count,
                   score_text(e.mean()).c_str(), e.won, e.lost, e.aborted);
       print(way, "");
     }
