@@ -58,22 +58,16 @@ Failure failure_of(CURLcode code) {
   }
 }
 
-class CurlTransport final : public Transport {
+/// What the thread does. It outlives the transport when the last that held the transport was called back by it.
+class Loop {
  public:
-  CurlTransport() : multi_(curl_multi_init()) {
-    curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-    thread_ = std::thread([this] { run(); });
-  }
-  ~CurlTransport() override {
-    stop();
-    ended_ = true;
-    curl_multi_wakeup(multi_);
-    thread_.join();
+  Loop() : multi_(curl_multi_init()) { curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX); }
+  ~Loop() {
     for (CURL* easy : idle_) curl_easy_cleanup(easy);
     curl_multi_cleanup(multi_);
   }
 
-  void send(HttpRequest request, std::function<void(HttpResponse)> done) override {
+  void send(HttpRequest request, std::function<void(HttpResponse)> done) {
     auto t = std::make_unique<Transfer>();
     t->request = std::move(request);
     t->done = std::move(done);
@@ -81,29 +75,34 @@ class CurlTransport final : public Transport {
       std::lock_guard lock(mutex_);
       incoming_.push_back(std::move(t));
     }
-    curl_multi_wakeup(multi_);
+    wake();
   }
-  void later(double seconds, std::function<void()> task) override {
+  void later(double seconds, std::function<void()> task) {
     const auto when = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
     {
       std::lock_guard lock(mutex_);
       tasks_.emplace(when, std::move(task));
     }
-    curl_multi_wakeup(multi_);
+    wake();
   }
-  void stop() override {
+  void stop() {
     stopped_ = true;
-    curl_multi_wakeup(multi_);
+    wake();
   }
-  bool stopped() const override { return stopped_; }
+  bool stopped() const { return stopped_; }
 
- private:
+  void end() {
+    ended_ = true;
+    stop();
+  }
   void run() {
+    runs_on_ = std::this_thread::get_id();
     while (true) {
       std::vector<std::unique_ptr<Transfer>> fresh;
       std::vector<std::function<void()>> due;
       int wait_ms = 10'000;
       bool stopped = false;
+      woken_ = false;
       {
         std::lock_guard lock(mutex_);
         fresh.swap(incoming_);
@@ -161,6 +160,13 @@ class CurlTransport final : public Transport {
       if (any || ended_) continue;
       curl_multi_poll(multi_, nullptr, 0, wait_ms, nullptr);
     }
+  }
+
+ private:
+  /// The thread looks again for what is new. Once is enough until it has, and itself it need not wake.
+  void wake() {
+    if (std::this_thread::get_id() == runs_on_ || woken_.exchange(true)) return;
+    curl_multi_wakeup(multi_);
   }
 
   void start(std::unique_ptr<Transfer> t) {
@@ -227,15 +233,33 @@ class CurlTransport final : public Transport {
   }
 
   CURLM* multi_;
-  std::thread thread_;
+  std::atomic<std::thread::id> runs_on_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Transfer>> incoming_;
   std::multimap<Clock::time_point, std::function<void()>> tasks_;
-  std::atomic<bool> stopped_{false}, ended_{false};
+  std::atomic<bool> stopped_{false}, ended_{false}, woken_{false};
   // the thread's own
   std::unordered_map<CURL*, std::unique_ptr<Transfer>> active_;
   std::vector<CURL*> idle_;
   long kept_ = 0;
+};
+
+class CurlTransport final : public Transport {
+ public:
+  CurlTransport() : loop_(std::make_shared<Loop>()), thread_([loop = loop_] { loop->run(); }) {}
+  ~CurlTransport() override {
+    loop_->end();
+    if (thread_.get_id() == std::this_thread::get_id()) thread_.detach();
+    else thread_.join();
+  }
+  void send(HttpRequest request, std::function<void(HttpResponse)> done) override { loop_->send(std::move(request), std::move(done)); }
+  void later(double seconds, std::function<void()> task) override { loop_->later(seconds, std::move(task)); }
+  void stop() override { loop_->stop(); }
+  bool stopped() const override { return loop_->stopped(); }
+
+ private:
+  std::shared_ptr<Loop> loop_;
+  std::thread thread_;
 };
 
 }  // namespace

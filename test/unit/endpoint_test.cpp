@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <deque>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "runtime/players/model.h"
@@ -101,6 +103,19 @@ struct Asking {
 };
 
 }  // namespace
+
+TEST(Transport, MayBeLetGoOfByWhatItCallsBack) {
+  for (int i = 0; i < 50; ++i) {
+    auto transport = net::make_transport();
+    std::promise<void> called;
+    transport->later(0, [transport, &called]() mutable {
+      while (transport.use_count() > 1) std::this_thread::yield();
+      called.set_value();  // what goes now with this task is the last
+    });
+    transport.reset();
+    called.get_future().wait();
+  }
+}
 
 TEST(Endpoint, AsksAsChatModelsWantIt) {
   EndpointOptions o;

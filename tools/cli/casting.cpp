@@ -1,5 +1,7 @@
 #include "tools/cli/casting.h"
 
+#include <sys/resource.h>
+
 #include <filesystem>
 #include <map>
 
@@ -109,6 +111,23 @@ std::vector<Casting> cast_players(const Manifest& m, const Options& options, con
   return out;
 }
 
+namespace {
+
+/// A connection is an open file: as many as the system allows. Throws when that is less than what is wanted.
+void open_files_for(const std::map<std::string, std::shared_ptr<players::Endpoint>>& endpoints) {
+  rlim_t wanted = 64;  // records, caches, and what else is open
+  for (const auto& [name, e] : endpoints) wanted += static_cast<rlim_t>(e->options().concurrency);
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  if (limit.rlim_max < wanted)
+    throw engine::InputError("`concurrency` wants " + std::to_string(wanted) + " open files, and the system allows " + std::to_string(limit.rlim_max) +
+                             ": lower it, or raise the limit (`ulimit -n`)");
+  limit.rlim_cur = wanted;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
 std::shared_ptr<net::Transport> reach_models(std::vector<Casting>& casting, const Options& options, const players::PlayersConfig& config) {
   std::shared_ptr<net::Transport> transport;
   bool model = false;
@@ -126,6 +145,7 @@ std::shared_ptr<net::Transport> reach_models(std::vector<Casting>& casting, cons
     if (!reached) reached = players::make_endpoint(c.endpoint.empty() ? players::default_endpoint(options.value("--base-url")) : config.endpoints.at(c.endpoint), transport);
     c.reached = reached;
   }
+  open_files_for(endpoints);
   return transport;
 }
 
