@@ -36,19 +36,19 @@ class Turn:
     message: str
 
     def __init__(self, game: Game, raw: tuple[Any, ...]) -> None:
-        self._game = game
+        self._game: Game = game
         self._raw = raw
         self.message = string_at(raw[17], raw[18]).decode()
 
     @property
     def done(self) -> bool:
         """Whether the episode is over."""
-        return self._raw[0] != 0
+        return bool(self._raw[0])
 
     @property
     def player(self) -> str:
         """The name of the player who is asked; when it is over, who was asked last."""
-        return self._game._player_names[self._raw[1]]
+        return str(self._game._player_names[self._raw[1]])
 
     @property
     def player_index(self) -> int:
@@ -58,7 +58,7 @@ class Turn:
     @property
     def move(self) -> str:
         """The name of the move that the player is asked for."""
-        return self._game._move_names[self._raw[2]]
+        return str(self._game._move_names[self._raw[2]])
 
     @property
     def move_index(self) -> int:
@@ -68,7 +68,7 @@ class Turn:
     @property
     def aside(self) -> bool:
         """A side question: the player's memory should keep neither it nor the answer."""
-        return self._raw[3] != 0
+        return bool(self._raw[3])
 
     @property
     def round(self) -> int:
@@ -130,6 +130,26 @@ class _Alone:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+
+class _AllAlone:
+    """The locks of many episodes: what a batch reads of an episode must not change under it."""
+
+    def __init__(self, locks: Sequence[_Alone]) -> None:
+        self._acquire = [a._lock.acquire for a in locks]
+        self._release = [a._lock.release for a in locks]
+
+    def __enter__(self) -> None:
+        got = [acquire(False) for acquire in self._acquire]
+        if not all(got):
+            for mine, release in zip(got, self._release):
+                if mine:
+                    release()
+            raise UsageError(f"episode {got.index(False)}: two threads use this episode at once, or it is there twice")
+
+    def __exit__(self, *_: object) -> None:
+        for release in self._release:
+            release()
 
 
 class Episode:
@@ -330,7 +350,7 @@ class Batch(Sequence[Episode]):
             raise UsageError(f"a batch is of one game, these are of {len(games)}")
         self.threads = threads
         self._game = next(iter(games.values()), None)
-        self._alone = _Alone()
+        self._alone = _AllAlone([e._alone for e in self._episodes])
         n = len(self._episodes)
         self._handles = (c_void_p * n)(*[e._handle for e in self._episodes])
         self._buffer = create_string_buffer(max(1, TURN.size * n))

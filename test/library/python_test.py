@@ -375,6 +375,12 @@ class Batches(unittest.TestCase):
                 episode.restart(1)
             except ppc.UsageError:
                 pass
+        batch = ppc.Batch([ppc.Game("wordle").instances()[0].episode()])
+        for _ in range(300):
+            try:
+                ppc.Batch([episode, batch[0]]).step(["explanation: x\nguess: mouse", None])
+            except ppc.UsageError:
+                pass
         stop.set()
         for t in threads:
             t.join()

@@ -59,6 +59,8 @@ shared = os.environ.get("PPC_SHARED") or str(root.parent / "shared")
 if os.path.isdir(os.path.join(shared, "clembench")):
     config.available_features.add("clembench")
     config.substitutions.append(("%clembench", os.path.join(shared, "clembench")))
+if shutil.which("mypy", path="/usr/bin"):
+    config.available_features.add("mypy")
 # The tests of tools/vscode need what `npm install` puts there.
 node = shutil.which("node")
 if node and (root / "tools/vscode/node_modules/vscode-textmate").is_dir():

@@ -67,9 +67,8 @@ class Episodes:
             self._random = random.Random(seed)
         options = options or {}
         chosen, chance = self._random.randrange(len(self.instances)), self._random.getrandbits(63)
-        instance = options.get("instance", chosen)
-        if not isinstance(instance, Instance):
-            instance = self.instances[instance]
+        wanted = options.get("instance", chosen)
+        instance: Instance = wanted if isinstance(wanted, Instance) else self.instances[wanted]
         return instance.episode(options.get("episode_seed", chance), bots=self.bots, record=self.record)
 
 
