@@ -33,10 +33,20 @@ std::string said_of_error(const std::string& body) {
   } catch (const engine::InputError&) {
     text = body;
   }
+  return text.substr(0, 300);
+}
+
+/// On one line, without what steers a terminal, and without the key: some servers repeat what they were sent.
+std::string fit_to_print(std::string text, const std::string& key) {
+  for (size_t at = 0; !key.empty() && (at = text.find(key, at)) != std::string::npos;) text.replace(at, key.size(), "(the key)");
   std::string line;
-  for (const char c : text.substr(0, 300)) line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  while (!line.empty() && (static_cast<uint8_t>(line.back()) & 0xC0) == 0x80) line.pop_back();  // half a character
-  return text::check_utf8(line).valid ? line : "(no text)";
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto b = static_cast<uint8_t>(text[i]);
+    const bool c1 = b == 0xC2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xA0;
+    if (c1) ++i;
+    line += b < 0x20 || b == 0x7F || c1 ? ' ' : text[i];
+  }
+  return engine::lossy_utf8(line);
 }
 
 class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<HttpEndpoint> {
@@ -173,7 +183,7 @@ class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<
   }
 
   void give_up(const JobPtr& job, Unanswered::Why kind, const std::string& what) {
-    job->done(Unanswered{kind, options_.name + " (" + options_.base_url + "): " + what});
+    job->done(Unanswered{kind, options_.name + " (" + options_.base_url + "): " + fit_to_print(what, options_.key)});
   }
 
   static constexpr int kGivenUp = 20;

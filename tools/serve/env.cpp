@@ -27,6 +27,8 @@ struct EnvService::Session {
   Episode episode;
   Journal journal;
   int64_t steps = 0;
+  uint32_t acted = UINT32_MAX;                 // who spoke last for the client
+  bool rewarded = false;                       // by the game itself
   std::atomic<Clock::rep> used{Clock::now().time_since_epoch().count()};
 
   Session(const EnvGame& g, const cli::Chosen& c, uint64_t s)
@@ -34,7 +36,8 @@ struct EnvService::Session {
         episode(std::make_shared<Setting>(Setting{g.module, c.experiment->segment, c.instance->segment, g.resources}),
                 mix_seed(s, c.experiment->index, c.position, 0)) {}
   Session(const Session& o)
-      : game(o.game), chosen(o.chosen), name(o.name), episode_id(o.episode_id), seed(o.seed), bots(o.bots), episode(o.episode), journal(o.journal), steps(o.steps) {}
+      : game(o.game), chosen(o.chosen), name(o.name), episode_id(o.episode_id), seed(o.seed), bots(o.bots), episode(o.episode), journal(o.journal), steps(o.steps),
+        acted(o.acted), rewarded(o.rewarded) {}
   const Manifest& manifest() const { return game->module->manifest(); }
   bool client_plays(uint32_t player) const {
     return player < bots.size() && !bots[player] && !manifest().players[player].scripted;
@@ -236,15 +239,17 @@ Json EnvService::result(Session& s, Worker& w, size_t from, bool fresh) {
     if (e.kind == PPC_EV_REWARD && s.client_plays(e.who)) {
       Json* sum = rewards.find(m.players[e.who].name);
       *sum = Json(sum->as_float() + e.amount);
+      s.rewarded = true;
     }
   }
+  const Json* earned = s.acted < m.players.size() ? rewards.find(m.players[s.acted].name) : nullptr;
+  double reward = earned ? earned->as_float() : 0;
   observation.add("violation", std::move(broken));
   observation.add("rewards", std::move(rewards));
-  double reward = 0;
   if (done) {
     const Scores scores = score(w, s.episode);
     const double main = scores.get("Main Score");
-    reward = std::isnan(main) ? 0 : main / 100;
+    if (!s.rewarded && !std::isnan(main)) reward = main / 100;
     observation.add("outcome", outcome_name(s.episode.state().outcome));
     observation.add("reason", s.episode.reason());
     observation.add("score", score_number(main));
@@ -344,6 +349,7 @@ ServerResponse EnvService::step(Call& c) {
   s->episode.step(w, *message);
   s->journal.collect(w, s->episode);
   ++s->steps;
+  s->acted = who;
   play_bots(s->episode, s->journal, s->bots, w);
   return response(result(*s, w, from, false));
 }

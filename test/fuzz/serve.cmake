@@ -1,0 +1,1 @@
+ppc_fuzz(serve ppc_serve_service)
