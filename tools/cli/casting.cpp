@@ -49,18 +49,60 @@ std::vector<Chosen> choose(const InstanceSet& set, const Options& options, uint6
   return out;
 }
 
-std::vector<Casting> cast_players(const Manifest& m, const Options& options, const players::PlayersConfig& config, Otherwise otherwise) {
+namespace {
+
+/// "guesser=bot:solver"; a SPEC alone is for every role, "*".
+std::pair<std::string, std::string> role_and_spec(const std::string& setting) {
+  try {
+    players::parse_spec(setting);
+    return {"*", setting};
+  } catch (const InputError&) {
+    // then a role stands in front
+  }
+  const size_t at = setting.find('=');
+  if (at == std::string::npos) throw UsageError("`--player` takes ROLE=SPEC, or a SPEC for every role, not `" + setting + "`");
+  return {setting.substr(0, at), setting.substr(at + 1)};
+}
+
+}  // namespace
+
+std::vector<Casting*> pointers(std::vector<Casting>& casting) {
+  std::vector<Casting*> out;
+  for (Casting& c : casting) out.push_back(&c);
+  return out;
+}
+
+std::vector<std::string> named_roles(const Options& options, const players::PlayersConfig& config) {
+  std::vector<std::string> roles;
+  for (const auto& [role, player] : config.players) roles.push_back(role);
+  for (const std::string& setting : options.all("--player")) roles.push_back(role_and_spec(setting).first);
+  std::erase(roles, "*");
+  return roles;
+}
+
+std::vector<Casting> cast_players(const Manifest& m, const Options& options, const players::PlayersConfig& config, Otherwise otherwise,
+                                  bool one_of_several) {
   std::vector<Casting> out(m.players.size());
-  auto role_of = [&](const std::string& role) {
+  auto roles_of = [&](const std::string& role) {
+    std::vector<size_t> found;
+    if (role == "*") {
+      for (size_t i = 0; i < m.players.size(); ++i)
+        if (!m.players[i].scripted) found.push_back(i);
+      return found;
+    }
     size_t i = 0;
     std::string roles;
     for (; i < m.players.size(); ++i) {
       if (m.players[i].name == role || m.players[i].display == role) break;
       if (!m.players[i].scripted) roles += (roles.empty() ? "`" : ", `") + m.players[i].name + "`";
     }
-    if (i == m.players.size()) throw UsageError("the game has no role `" + role + "`; there is " + roles);
+    if (i == m.players.size()) {
+      if (one_of_several) return found;
+      throw UsageError("the game has no role `" + role + "`; there is " + roles);
+    }
     if (m.players[i].scripted) throw UsageError("`" + role + "` is voiced by the game itself");
-    return i;
+    found.push_back(i);
+    return found;
   };
   auto cast = [&](size_t i, const std::string& text) {
     Casting& who = out[i];
@@ -74,19 +116,26 @@ std::vector<Casting> cast_players(const Manifest& m, const Options& options, con
     if (who.spec.kind == "bot") players::make_bot(m, static_cast<uint32_t>(i), who.spec.argument);  // says so now if there is none
     if (who.spec.kind == "script") who.replies = std::make_shared<std::vector<std::string>>(players::load_replies(who.spec.argument));
   };
-  for (const auto& [role, player] : config.players) {
-    const size_t i = role_of(role);
-    cast(i, player.spec);
-    if (out[i].spec.kind != "openai") continue;
-    out[i].endpoint = player.endpoint;
-    out[i].model = std::make_shared<players::ModelOptions>(player.options);
+  for (const bool by_name : {false, true}) {  // "*" first, so that a name goes before it
+    for (const auto& [role, player] : config.players) {
+      if ((role != "*") != by_name) continue;
+      for (const size_t i : roles_of(role)) {
+        cast(i, player.spec);
+        if (out[i].spec.kind != "openai") continue;
+        out[i].endpoint = player.endpoint;
+        out[i].model = std::make_shared<players::ModelOptions>(player.options);
+      }
+    }
   }
-  for (const std::string& setting : options.all("--player")) {
-    const size_t at = setting.find('=');
-    if (at == std::string::npos) throw UsageError("`--player` takes ROLE=SPEC, not `" + setting + "`");
-    const size_t i = role_of(setting.substr(0, at));
-    cast(i, setting.substr(at + 1));
-    if (out[i].spec.kind == "openai") out[i].model = std::make_shared<players::ModelOptions>(players::model_options(out[i].spec.argument, options.all("--sampling")));
+  for (const bool by_name : {false, true}) {
+    for (const std::string& setting : options.all("--player")) {
+      const auto [role, spec] = role_and_spec(setting);
+      if ((role != "*") != by_name) continue;
+      for (const size_t i : roles_of(role)) {
+        cast(i, spec);
+        if (out[i].spec.kind == "openai") out[i].model = std::make_shared<players::ModelOptions>(players::model_options(out[i].spec.argument, options.all("--sampling")));
+      }
+    }
   }
   for (size_t i = 0; i < out.size(); ++i) {
     if (m.players[i].scripted || !out[i].spec.kind.empty()) continue;
@@ -128,10 +177,10 @@ void open_files_for(const std::map<std::string, std::shared_ptr<players::Endpoin
 
 }  // namespace
 
-std::shared_ptr<net::Transport> reach_models(std::vector<Casting>& casting, const Options& options, const players::PlayersConfig& config) {
+std::shared_ptr<net::Transport> reach_models(const std::vector<Casting*>& casting, const Options& options, const players::PlayersConfig& config) {
   std::shared_ptr<net::Transport> transport;
   bool model = false;
-  for (const Casting& c : casting) model = model || c.spec.kind == "openai";
+  for (const Casting* c : casting) model = model || c->spec.kind == "openai";
   if (!model) return transport;
   try {
     transport = net::make_transport();
@@ -139,7 +188,8 @@ std::shared_ptr<net::Transport> reach_models(std::vector<Casting>& casting, cons
     throw SystemError(e.what());
   }
   std::map<std::string, std::shared_ptr<players::Endpoint>> endpoints;
-  for (Casting& c : casting) {
+  for (Casting* who : casting) {
+    Casting& c = *who;
     if (c.spec.kind != "openai") continue;
     auto& reached = endpoints[c.endpoint];
     if (!reached) reached = players::make_endpoint(c.endpoint.empty() ? players::default_endpoint(options.value("--base-url")) : config.endpoints.at(c.endpoint), transport);

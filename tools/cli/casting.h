@@ -35,10 +35,15 @@ std::vector<Chosen> choose(const engine::InstanceSet&, const Options&, uint64_t 
 
 /// Who plays a role that no option names: its first bot; where it has none a human, or that is an error; or always a human.
 enum class Otherwise { Bot, BotOrHuman, Human };
-/// `--player`, `--script`, `--sampling`, and the players file. A player each. Throws UsageError, engine::InputError.
-std::vector<Casting> cast_players(const engine::Manifest&, const Options&, const players::PlayersConfig&, Otherwise);
-/// Makes the endpoints of the models, if there are any; else there is no transport. Throws engine::InputError, engine::SystemError.
-std::shared_ptr<net::Transport> reach_models(std::vector<Casting>&, const Options&, const players::PlayersConfig&);
+/// `--player`, `--script`, `--sampling`, and the players file. A player each. `one_of_several`: roles that the game does not have are
+/// another's. Throws UsageError, engine::InputError.
+std::vector<Casting> cast_players(const engine::Manifest&, const Options&, const players::PlayersConfig&, Otherwise, bool one_of_several = false);
+/// The roles that `--player` and the players file name. Throws UsageError.
+std::vector<std::string> named_roles(const Options&, const players::PlayersConfig&);
+std::vector<Casting*> pointers(std::vector<Casting>&);
+/// Makes the endpoints of the models, if there are any, one for all that name it; else there is no transport. Throws engine::InputError,
+/// engine::SystemError.
+std::shared_ptr<net::Transport> reach_models(const std::vector<Casting*>&, const Options&, const players::PlayersConfig&);
 /// A bot, a script or a model; not for humans.
 std::unique_ptr<players::Player> make_player(const engine::Manifest&, uint32_t player, const Casting&);
 /// What is known of an episode before it is played. `seed` is the run's.

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -28,22 +29,23 @@ namespace {
 using namespace engine;
 
 constexpr const char* kHelp =
-    R"(usage: ppc play GAME [options]
+    R"(usage: ppc play GAME… [options]
 
 Plays a game and prints the transcript and the scores; with --out writes records instead and prints a summary.
-GAME is the name of a game that comes with ppc, a .game file, or a compiled .so.
+GAME is the name of a game that comes with ppc, a .game file, or a compiled .so. Several games are played at the same time, each at a rate
+that lets all end together.
 
   --instances FILE      YAML or JSON (default: instances/instances.json or .yaml in the game's folder)
   --experiment NAME     only this experiment
   --id N                only instances with this game_id
-  --player ROLE=SPEC    who plays: bot:NAME, script:FILE (a YAML or JSON list of replies), human, or openai:MODEL
+  --player ROLE=SPEC    who plays (without `ROLE=`: every role): bot:NAME, script:FILE (a YAML or JSON list of replies), human, or openai:MODEL
                         (default: the role's first bot; on a terminal a human when it has none)
   --players FILE        who plays, and how models are reached and asked (docs/endpoints.md); --player goes first
   --base-url URL        the endpoint of openai:MODEL, such as http://127.0.0.1:8000/v1 (default: OPENAI_BASE_URL);
                         its key is taken from OPENAI_API_KEY
   --sampling NAME=VALUE temperature, max_tokens, stop, … for every openai:MODEL of --player
   --script FILE         replies of all roles without --player: lines `role: reply` in the order they are asked
-  --episodes N          the first N of the chosen instances (default: all with --out, else 1)
+  --episodes N          the first N of the chosen instances of each game (default: all with --out, else 1)
   --repeat K            each instance K times (default 1)
   --seed S              of all chance (default 0; something new each time when a human plays)
   --draws FILE          a YAML or JSON list of numbers that play draws before it asks the generator
@@ -64,6 +66,7 @@ Examples:
   ppc play wordle --out records --episodes 10 --seed 7 --jobs 2
   ppc play wordle --player guesser=bot:scribbler --branch 3@guesser:2 --out records
   ppc play taboo --player describer=openai:qwen --player guesser=openai:qwen --base-url http://127.0.0.1:8000/v1 --out records
+  ppc play taboo wordle imagegame --player openai:qwen --base-url http://127.0.0.1:8000/v1 --out records
 )";
 
 std::vector<int64_t> load_draws(const std::string& path) {
@@ -111,6 +114,25 @@ players::BranchPoint branch_point(const Manifest& m, const std::string& text) {
   return p;
 }
 
+/// One of the games of a run, and what has become of its episodes.
+struct Playing {
+  Game game;
+  std::vector<Casting> casting;
+  InstanceSet set;
+  SegmentPtr resources;
+  std::vector<Chosen> chosen;
+  uint64_t done = 0, before = 0, counted = 0, won = 0, violations = 0, branches = 0;
+  double main_score = 0;
+
+  const Manifest& manifest() const { return game.module->manifest(); }
+};
+/// An episode to play.
+struct Task {
+  Playing* of;
+  Chosen chosen;
+  double place;  // from 0 to 1 among its game's
+};
+
 /// An episode that is over, or a branch of it.
 struct Played {
   Record record;
@@ -129,20 +151,38 @@ int play(const Args& args) {
                         {"--instances", "--experiment", "--id", "--player", "--script", "--episodes", "--repeat", "--seed",
                          "--draws", "--branch", "--jobs", "--out", "--resources", "--set", "--engine", "--players", "--base-url", "--sampling", "--in-flight"},
                         {"--json", "--resume"});
-  if (options.rest().size() != 1) throw UsageError(options.rest().empty() ? "which game?" : "one game at a time");
+  if (options.rest().empty()) throw UsageError("which game?");
+  const bool several = options.rest().size() > 1;
+  if (several)
+    for (const char* name : {"--instances", "--experiment", "--id", "--script", "--draws", "--branch", "--resources"})
+      if (options.has(name)) throw UsageError(std::string("`") + name + "` goes with one game");
   const bool json = options.has("--json");
   const uint64_t repeat = options.number("--repeat", 1, 1, 1'000'000);
   const uint64_t limit = options.number("--episodes", options.has("--out") ? UINT64_MAX : options.has("--repeat") ? repeat : 1, 1);
   Patches patches;
   for (const std::string& s : options.all("--set")) patches.push_back(parse_patch(s));
 
-  const Game game = open_game(options.rest()[0], options.value("--engine"));
-  const Manifest& m = game.module->manifest();
   const bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
   const players::PlayersConfig config = options.has("--players") ? players::load_players(options.value("--players")) : players::PlayersConfig{};
-  std::vector<Casting> casting = cast_players(m, options, config, terminal ? Otherwise::BotOrHuman : Otherwise::Bot);
+  std::vector<std::unique_ptr<Playing>> games;
   bool human = false, model = false;
-  for (const Casting& c : casting) human = human || c.spec.kind == "human", model = model || c.spec.kind == "openai";
+  for (const std::string& name : options.rest()) {
+    auto g = std::make_unique<Playing>();
+    g->game = open_game(name, options.value("--engine"));
+    for (const auto& other : games)
+      if (other->manifest().game == g->manifest().game) throw UsageError("`" + g->manifest().game + "` twice");
+    g->casting = cast_players(g->manifest(), options, config, terminal ? Otherwise::BotOrHuman : Otherwise::Bot, several);
+    for (const Casting& c : g->casting) human = human || c.spec.kind == "human", model = model || c.spec.kind == "openai";
+    games.push_back(std::move(g));
+  }
+  for (const std::string& role : several ? named_roles(options, config) : std::vector<std::string>{}) {
+    bool known = false;
+    for (const auto& g : games)
+      for (const PlayerInfo& p : g->manifest().players) known = known || p.name == role || p.display == role;
+    if (!known) throw UsageError("none of the games has a role `" + role + "`");
+  }
+  const Manifest& m = games[0]->manifest();
+  std::vector<Casting>& casting = games[0]->casting;
   if (options.has("--resume") && !options.has("--out")) throw UsageError("`--resume` goes with `--out`");
   const std::vector<std::string> branch_options = options.all("--branch");
   auto points = std::make_shared<std::vector<players::BranchPoint>>();
@@ -156,10 +196,12 @@ int play(const Args& args) {
         throw UsageError("`--branch " + branch_options[i] + "` and `--branch " + text + "` are the same point");
   }
   if (human && !points->empty()) throw UsageError("`--branch`: a human is not asked the same thing several times");
-  const InstanceSet set = find_instances(game, options, patches);
-  std::vector<Chosen> chosen = choose(set, options, repeat);
-  if (chosen.size() > limit) chosen.resize(limit);
-  const SegmentPtr resources = load_resources(*game.module, game.folder, options.value("--resources"), false);
+  for (const auto& g : games) {
+    g->set = find_instances(g->game, options, patches);
+    g->chosen = choose(g->set, options, repeat);
+    if (g->chosen.size() > limit) g->chosen.resize(limit);
+    g->resources = load_resources(*g->game.module, g->game.folder, options.value("--resources"), false);
+  }
   std::shared_ptr<const std::vector<players::ScriptLine>> script;
   if (options.has("--script")) {
     const std::string path = options.value("--script");
@@ -176,22 +218,30 @@ int play(const Args& args) {
   if (human && !options.has("--seed")) seed = (uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   const unsigned jobs = human ? 1 : static_cast<unsigned>(options.number("--jobs", 1, 1, 1024));
   const size_t in_flight = human ? 1 : model ? options.number("--in-flight", 256, 1, 1'000'000) : jobs;
-  auto record_of = [&](const Chosen& c) {
-    Record r = make_record(game, casting, c, repeat, seed);
+  auto record_of = [&](const Playing& g, const Chosen& c) {
+    Record r = make_record(g.game, g.casting, c, repeat, seed);
     r.draws = draws;
     r.points = branch_options;
     return r;
   };
   const std::string out = options.value("--out");
-  const std::vector<Chosen> all_chosen = chosen;
   size_t before = 0;
   std::set<std::streamoff> stale;  // lines of episodes whose branches were not all recorded
+  std::optional<AlreadyPlayed> already;
   if (options.has("--resume")) {
-    const AlreadyPlayed recorded(out);
-    std::erase_if(chosen, [&](const Chosen& c) { return recorded.has(record_of(c)); });
-    before = recorded.matched();
-    stale = recorded.stale();
+    already.emplace(out);
+    stale = already->stale();
   }
+  // Games take turns so that each is as far as the others: no game waits for another's end.
+  std::vector<Task> tasks;
+  for (const auto& g : games) {
+    for (size_t i = 0; i < g->chosen.size(); ++i) {
+      if (already && already->has(record_of(*g, g->chosen[i]))) ++g->before;
+      else tasks.push_back({g.get(), g->chosen[i], (static_cast<double>(i) + 0.5) / static_cast<double>(g->chosen.size())});
+    }
+    before += g->before;
+  }
+  std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.place < b.place; });
   std::unique_ptr<RecordWriter> writer;
   std::shared_ptr<players::ReplyLog> log;
   if (options.has("--out")) {
@@ -206,36 +256,40 @@ int play(const Args& args) {
     players::catch_interrupts();
     lines = players::make_line_reader(STDIN_FILENO, std::cout, terminal);
   }
-  const std::shared_ptr<net::Transport> transport = reach_models(casting, options, config);
+  std::vector<Casting*> everybody;
+  for (const auto& g : games)
+    for (Casting* c : pointers(g->casting)) everybody.push_back(c);
+  const std::shared_ptr<net::Transport> transport = reach_models(everybody, options, config);
 
   std::map<size_t, Tree> played;  // those that wait for an earlier one to be shown
   size_t shown = 0;
-  double main_score = 0;
-  uint64_t done_count = 0, counted = 0, won = 0, violations = 0, branches = 0;
-  bool in_order = true;  // episodes ended in the order in which they began
+  size_t done_count = 0;
+  bool in_order = !several;  // episodes ended in the order of the instances
   std::mutex recording;
   std::map<size_t, Tree> trees;  // of episodes under way
   Json all = Json::list();
   players::RunControl control;
-  Progress progress(chosen.size(), before, model && !human, transport, control);
-  for (const Casting& c : casting)
-    if (c.reached) progress.watch(c.reached);
+  Progress progress(tasks.size(), before, model && !human, transport, control);
+  for (const Casting* c : everybody)
+    if (c->reached) progress.watch(c->reached);
 
   auto begin = [&](size_t index) {
-    const Chosen& c = chosen[index];
-    const Record r = record_of(c);
+    const Playing& g = *tasks[index].of;
+    const Chosen& c = tasks[index].chosen;
+    const Manifest& m = g.manifest();
+    const Record r = record_of(g, c);
     const std::string name = episode_folder(r) + " " + std::to_string(r.seed);
     auto conversation = std::make_shared<players::Conversation>(players::Conversation{script, options.value("--script"), 0});
-    players::Cast cast(casting.size());
-    for (uint32_t i = 0; i < casting.size(); ++i) {
+    players::Cast cast(g.casting.size());
+    for (uint32_t i = 0; i < g.casting.size(); ++i) {
       if (m.players[i].scripted) continue;
-      const Casting& who = casting[i];
+      const Casting& who = g.casting[i];
       if (who.from_script) cast[i] = players::make_speaker(conversation, m.players[i].name);
       else if (who.spec.kind == "human") cast[i] = players::make_human(lines, std::cout, m, i, colour);
       else cast[i] = make_player(m, i, who);
       if (log && who.spec.kind == "openai") cast[i] = players::make_logged(std::move(cast[i]), log, name, i);
     }
-    auto setting = std::make_shared<Setting>(Setting{game.module, c.experiment->segment, c.instance->segment, resources});
+    auto setting = std::make_shared<Setting>(Setting{g.game.module, c.experiment->segment, c.instance->segment, g.resources});
     auto sitting = std::make_unique<players::Sitting>(Episode(setting, r.seed), std::move(cast));
     if (!draws.empty()) {
       sitting->episode.script_draws([&draws, next = size_t{0}](uint32_t stream, int64_t) mutable -> int64_t {
@@ -256,8 +310,11 @@ int play(const Args& args) {
     }
   };
   auto over = [&](size_t index, players::Sitting& sitting, Worker& worker) {
+    const Playing& g = *tasks[index].of;
+    const Chosen& c = tasks[index].chosen;
+    const Manifest& m = g.manifest();
     auto out = std::make_unique<Played>();
-    Record& r = out->record = record_of(chosen[index]);
+    Record& r = out->record = record_of(g, c);
     r.left = sitting.left;
     r.branch = sitting.branch;
     r.journal = std::move(sitting.journal);
@@ -265,8 +322,8 @@ int play(const Args& args) {
     if (transcript || (human && !json)) {
       std::string& t = out->transcript;
       if (transcript) {
-        t = m.game + ", experiment " + chosen[index].experiment->name + ", instance " + chosen[index].instance->id;
-        if (repeat > 1) t += ", repeat " + std::to_string(chosen[index].repeat);
+        t = m.game + ", experiment " + c.experiment->name + ", instance " + c.instance->id;
+        if (repeat > 1) t += ", repeat " + std::to_string(c.repeat);
         if (!r.branch.path.empty()) {
           t += ", branch " + branch_name(r.branch.path) + ", which leaves " + branch_name(branch_parent(r.branch.path)) + " where " +
                m.players[r.branch.player].name + " is asked in round " + std::to_string(r.branch.round);
@@ -279,8 +336,8 @@ int play(const Args& args) {
     for (size_t i = r.branch.entries; i < r.journal.entries.size(); ++i) {
       const Entry& e = r.journal.entries[i];
       out->violations += e.kind == PPC_EV_VIOLATION;
-      if (e.kind == PPC_EV_GET && e.who < casting.size() && casting[e.who].model) {
-        const players::ModelOptions& o = *casting[e.who].model;
+      if (e.kind == PPC_EV_GET && e.who < g.casting.size() && g.casting[e.who].model) {
+        const players::ModelOptions& o = *g.casting[e.who].model;
         out->cost += 1e-6 * (o.prompt_price * static_cast<double>(e.prompt_tokens.value_or(0)) + o.reply_price * static_cast<double>(e.reply_tokens.value_or(0)));
       }
     }
@@ -310,11 +367,13 @@ int play(const Args& args) {
     progress.over(episode.outcome != PPC_ABORTED, broken, cost);
     in_order = in_order && index == done_count;
     ++done_count;
+    Playing& g = *tasks[index].of;
+    ++g.done;
     const double score = episode.scores.get("Main Score");
-    if (episode.outcome != PPC_ABORTED && !std::isnan(score)) main_score += score, ++counted;
-    won += episode.outcome == PPC_WON;
-    violations += broken;
-    branches += episode.branches;
+    if (episode.outcome != PPC_ABORTED && !std::isnan(score)) g.main_score += score, ++g.counted;
+    g.won += episode.outcome == PPC_WON;
+    g.violations += broken;
+    g.branches += episode.branches;
     if (writer) writer->write(records);
     if (!json && !transcript && !human) return;
     played[index] = std::move(tree);
@@ -323,41 +382,50 @@ int play(const Args& args) {
       played.erase(shown);
     }
   };
-  const players::RunResult result = players::run_episodes(chosen.size(), {jobs, in_flight}, control, begin, over, failed, done);
+  const players::RunResult result = players::run_episodes(tasks.size(), {jobs, in_flight}, control, begin, over, failed, done);
   for (const auto& [index, tree] : played) show(tree);  // an earlier one failed
   progress.finish();
-  const size_t missing = chosen.size() - done_count;
+  const size_t missing = tasks.size() - done_count;
   if (writer) writer->finish();
   if (missing > 0 && !(human && control.no_new)) {
     std::string what = result.first_error.empty() ? "stopped" : result.first_error;
-    what += "\n" + std::to_string(done_count + before) + " of " + std::to_string(chosen.size() + before) + " episodes have been played";
+    what += "\n" + std::to_string(done_count + before) + " of " + std::to_string(tasks.size() + before) + " episodes have been played";
     if (writer) what += " and recorded; the same command with --resume plays the others";
     throw SystemError(what);
   }
   if (writer && (before > 0 || !in_order || !stale.empty())) {
     writer.reset();
     std::map<std::string, size_t> order;
-    for (size_t i = 0; i < all_chosen.size(); ++i) order[episode_folder(record_of(all_chosen[i]))] = i;
+    for (const auto& g : games)
+      for (const Chosen& c : g->chosen) order.emplace(episode_folder(record_of(*g, c)), order.size());
     order_lines(out, order, stale);
   }
   if (log) log->remove();
   if (json) {
     Json out = Json::object();
-    out.add("game", m.game);
+    if (several) {
+      Json names = Json::list();
+      for (const auto& g : games) names.push(g->manifest().game);
+      out.add("games", std::move(names));
+    } else {
+      out.add("game", m.game);
+    }
     if (options.has("--out")) out.add("records", options.value("--out"));
     out.add("episodes", std::move(all));
     std::printf("%s\n", to_text(out, {.indent = -1, .nan_as_null = true}).c_str());
   } else if (options.has("--out")) {
-    const double n = static_cast<double>(done_count);
-    const std::string more = points->empty() ? "" : " and " + std::to_string(branches) + (branches == 1 ? " branch" : " branches");
-    std::printf("%s: %llu episode%s%s, %.1f %% played to the end, %llu won, main score ", m.game.c_str(),
-                static_cast<unsigned long long>(done_count), done_count == 1 ? "" : "s", more.c_str(),
-                100.0 * static_cast<double>(counted) / n, static_cast<unsigned long long>(won));
-    if (counted) std::printf("%.2f", main_score / static_cast<double>(counted));
-    else std::printf("n/a");
-    if (before) std::printf(", %llu recorded before", static_cast<unsigned long long>(before));
-    std::printf(", %llu violation%s\nrecords: %s\n", static_cast<unsigned long long>(violations), violations == 1 ? "" : "s",
-                options.value("--out").c_str());
+    for (const auto& g : games) {
+      const double n = static_cast<double>(g->done);
+      const std::string more = points->empty() ? "" : " and " + std::to_string(g->branches) + (g->branches == 1 ? " branch" : " branches");
+      std::printf("%s: %llu episode%s%s, %.1f %% played to the end, %llu won, main score ", g->manifest().game.c_str(),
+                  static_cast<unsigned long long>(g->done), g->done == 1 ? "" : "s", more.c_str(),
+                  100.0 * static_cast<double>(g->counted) / n, static_cast<unsigned long long>(g->won));
+      if (g->counted) std::printf("%.2f", g->main_score / static_cast<double>(g->counted));
+      else std::printf("n/a");
+      if (g->before) std::printf(", %llu recorded before", static_cast<unsigned long long>(g->before));
+      std::printf(", %llu violation%s\n", static_cast<unsigned long long>(g->violations), g->violations == 1 ? "" : "s");
+    }
+    std::printf("records: %s\n", options.value("--out").c_str());
   }
   return 0;
 }

@@ -49,7 +49,7 @@ int serve_people(const Args& args) {
   if (chosen.size() > limit) chosen.resize(limit);
   const SegmentPtr resources = load_resources(*game.module, game.folder, options.value("--resources"), false);
   const uint64_t seed = options.has("--seed") ? options.number("--seed", 0) : (uint64_t{std::random_device{}()} << 32) | std::random_device{}();
-  const std::shared_ptr<net::Transport> transport = reach_models(casting, options, config);
+  const std::shared_ptr<net::Transport> transport = reach_models(pointers(casting), options, config);
   std::unique_ptr<RecordWriter> writer;
   if (options.has("--out")) writer = std::make_unique<RecordWriter>(options.value("--out"));
 
