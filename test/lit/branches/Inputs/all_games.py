@@ -21,7 +21,7 @@ def plain(value):
     return [plain(v) for v in value] if isinstance(value, list) else value
 
 
-branches = games = 0
+branches = games = pairs = 0
 for game in json.loads(run("list", "games", "--json")):
     game = game["name"]
     alone = folder / game / "alone"
@@ -37,5 +37,11 @@ for game in json.loads(run("list", "games", "--json")):
     assert [plain(line) for line in lines if "tree" not in line] == [plain(line) for line in alone], game
     assert len(lines) > 2, game
     branches += len(lines) - 2
+    made = subprocess.run([ppc, "export", str(tree), "--format", "dpo", "--turn", "--by", "score", "-o", str(tree / "pairs.jsonl")], capture_output=True)
+    assert made.returncode in (0, 1), made.stderr
+    if made.returncode == 0:
+        check = pathlib.Path(__file__).with_name("branch_check.py")
+        print(game, subprocess.run([sys.executable, str(check), str(tree), str(tree / "pairs.jsonl")], capture_output=True, text=True, check=True).stdout.strip())
+        pairs += 1
     games += 1
-print(games, "games,", branches, "branches: each the same from the beginning")
+print(games, "games,", branches, "branches: each the same from the beginning;", pairs, "games with pairs")

@@ -40,13 +40,23 @@ for k, line in enumerate(lines):
 def turns(line, role):
     """What the player had been told and had said before each of its replies, and the reply."""
     player = next(p["name"] for p in line["players"] if p["role"] == role)
-    memory, out = [], []
+    memory, question, out = [], [], []
     for m in line["messages"]:
-        if m["from"] == "GM" and m["to"] == player:
-            memory.append({"role": "user", "content": m["text"]})
-        elif m["from"] == player:
-            out.append((list(memory), m))
-            memory.append({"role": "assistant", "content": m["text"]})
+        if player not in (m["from"], m["to"]):
+            continue
+        one = {"role": "user" if m["from"] == "GM" else "assistant", "content": m["text"]}
+        aside = m.get("aside", False)
+        if m["from"] == "GM":
+            if aside:
+                question.append(one)
+            else:
+                memory = memory + [one]
+            continue
+        if not m.get("given"):
+            out.append((memory + (question if aside else []), m))
+        question = []
+        if not aside:
+            memory = memory + [one]
     return out
 
 
