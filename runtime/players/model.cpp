@@ -35,6 +35,17 @@ class Model final : public Player {
       const bool seed = m.key == "seed" && m.value.is_int();
       body += "," + engine::to_text(Json(m.key)) + ":" + engine::to_text(seed ? Json(static_cast<int64_t>(static_cast<uint64_t>(m.value.as_int()) + more_seed_)) : m.value);
     }
+    const std::vector<std::string>& path = options_->constrain;
+    const std::string& grammar = r.episode.setting().module->manifest().moves.at(r.move).grammar;
+    if (!path.empty() && !grammar.empty()) {
+      Json value(grammar);
+      for (size_t i = path.size() - 1; i > 0; --i) {
+        Json outer = Json::object();
+        outer.add(path[i], std::move(value));
+        value = std::move(outer);
+      }
+      body += "," + engine::to_text(Json(path[0])) + ":" + engine::to_text(value);
+    }
     endpoint_->ask(body + "}", std::move(done));
   }
   std::unique_ptr<Player> fork(Fork& f) const override {
@@ -205,6 +216,17 @@ PlayerConfig read_player(const std::string& file, const std::string& role, const
       if (m.key == "messages" || m.key == "model" || m.key == "stream" || m.key == "n") r.fail("extra." + m.key, "this is not for the file to say");
       p.options.body.set(m.key, m.value);
     }
+  }
+  for (std::string rest = r.text("constrain"); !rest.empty();) {
+    const size_t dot = std::min(rest.find('.'), rest.size());
+    if (dot == 0 || dot + 1 == rest.size()) r.fail("constrain", "expected a name, or several with dots between them, such as structured_outputs.grammar");
+    p.options.constrain.push_back(rest.substr(0, dot));
+    rest.erase(0, dot + 1);
+  }
+  if (!p.options.constrain.empty()) {
+    const std::string& first = p.options.constrain[0];
+    if (p.options.body.find(first) || first == "messages" || first == "model" || first == "stream" || first == "n")
+      r.fail("constrain", "`" + first + "` is sent already");
   }
   if (const Json* price = r.get("price")) {
     Reader in(file, "players." + role + ".price", *price);

@@ -14,6 +14,7 @@ struct ModelOptions {
   std::string model;         // as the endpoint calls it; also the name in records
   std::string system;        // in front of every conversation; empty: none
   engine::Json body = engine::Json::object();  // what is sent beside model and messages: temperature, max_tokens, stop, …
+  std::vector<std::string> constrain;          // where in what is sent the grammar of the move goes; empty: nowhere
   double prompt_price = 0, reply_price = 0;    // for a million tokens, in whatever currency
 };
 
