@@ -163,12 +163,10 @@ class Episode:
         self.recorded = record  #: whether it keeps a journal
         self._game = instance.instances.game
         self._alone = _Alone()
-        self._buffer = create_string_buffer(TURN.size)
-        self._address = addressof(self._buffer)
+        self._buffer: Any = None  # for the turn; made by the first call that needs it, as many forks are never stepped
         self._turn: Turn | None = None
         if _turn:
-            check(lib.ppc_episode_turn(handle, self._address))
-            self._turn = Turn(self._game, TURN.unpack(self._buffer))
+            self._take(lib.ppc_episode_turn(handle, self._room()))
 
     def __del__(self) -> None:
         if getattr(self, "_handle", 0):
@@ -176,6 +174,20 @@ class Episode:
 
     def __repr__(self) -> str:
         return f"<ppc.Episode of {self._game.name}: {self.outcome}>"
+
+    def _room(self) -> int:
+        """Where the library writes the turn."""
+        if self._buffer is None:
+            self._buffer = create_string_buffer(TURN.size)
+            self._address = addressof(self._buffer)
+        return self._address
+
+    def _take(self, code: int) -> Turn:
+        """The turn that has been written, or the error."""
+        if code:
+            raise error_of(code)
+        turn = self._turn = Turn(self._game, TURN.unpack(self._buffer))
+        return turn
 
     @property
     def game(self) -> Game:
@@ -186,8 +198,7 @@ class Episode:
         """Who is asked what."""
         if self._turn is None:
             with self._alone:
-                check(lib.ppc_episode_turn(self._handle, self._address))
-                self._turn = Turn(self._game, TURN.unpack(self._buffer))
+                return self._take(lib.ppc_episode_turn(self._handle, self._room()))
         return self._turn
 
     @property
@@ -214,11 +225,7 @@ class Episode:
         """
         data = reply.encode("utf-8", "surrogatepass") if type(reply) is str else reply_bytes(reply)
         with self._alone:
-            code = lib.ppc_episode_step(self._handle, data, len(data), self._address)
-            if code:
-                raise error_of(code)
-            turn = self._turn = Turn(self._game, TURN.unpack(self._buffer))
-        return turn
+            return self._take(lib.ppc_episode_step(self._handle, data, len(data), self._room()))
 
     def bot(self, name: str | None = None) -> str:
         """What a bot of the asked player would say (its first bot without a name). Bots have chance and memory of their own, so
@@ -252,9 +259,7 @@ class Episode:
     def restart(self, seed: int) -> Turn:
         """The same instance from its beginning."""
         with self._alone:
-            check(lib.ppc_episode_restart(self._handle, seed, self._address))
-            turn = self._turn = Turn(self._game, TURN.unpack(self._buffer))
-        return turn
+            return self._take(lib.ppc_episode_restart(self._handle, seed, self._room()))
 
     def fork(self) -> Episode:
         """A second episode that stands where this one does, its chance and its journal included."""
@@ -283,9 +288,7 @@ class Episode:
         """Goes on from a snapshot. Raises InputError for one of another game or instance, or a damaged one. Snapshots are trusted
         like code: a checksum finds damage, not forgery."""
         with self._alone:
-            check(lib.ppc_episode_restore(self._handle, snapshot, len(snapshot), self._address))
-            turn = self._turn = Turn(self._game, TURN.unpack(self._buffer))
-        return turn
+            return self._take(lib.ppc_episode_restore(self._handle, snapshot, len(snapshot), self._room()))
 
     def scores(self) -> dict[str, Any]:
         """All scores of an episode that is over, by name: numbers (NaN where there is none), and what other metrics tell."""
