@@ -1,5 +1,5 @@
 // Moves a second through libppc.so (single calls, batches) and through the Python package, beside the engine itself: the same
-// game, instances, seeds and replies, one thread, nothing recorded. All of them must end in the same scores.
+// game, instances, seeds and replies, one thread and its time on the processor, nothing recorded. All of them must end in the same scores.
 #include <unistd.h>
 
 #include <cstdio>
@@ -46,7 +46,7 @@ Played by_engine(std::vector<engine::Episode>& episodes, engine::Worker& worker,
     episodes[i].start(worker);
   }
   Played out;
-  out.seconds = bench::seconds([&] {
+  out.seconds = bench::cpu_seconds([&] {
     for (size_t step = 0;; ++step) {
       size_t running = 0;
       for (size_t i = 0; i < kEpisodes; ++i) {
@@ -76,7 +76,7 @@ Played by_library(Library& lib, const std::vector<std::vector<std::string>>& rep
   std::vector<const char*> texts(kEpisodes);
   std::vector<size_t> sizes(kEpisodes);
   Played out;
-  out.seconds = bench::seconds([&] {
+  out.seconds = bench::cpu_seconds([&] {
     for (size_t step = 0;; ++step) {
       const auto& said = replies[step % replies.size()];
       size_t running = 0;
