@@ -1,11 +1,16 @@
-// The server on libmicrohttpd: its threads wait for all connections together (epoll) and call the handler; a request whose answer takes
+// The server on libmicrohttpd: each thread waits for its connections together (epoll) and calls the handler; a request whose answer takes
 // longer is suspended. One more thread looks after what the library does not see: requests that arrive too slowly, and clients of
 // suspended requests that have gone.
+//
+// The threads are ours, a daemon each: those of the library (0.9.75) wait again, up to its timeout, when a multiple of 128 events comes at
+// once, and answer none of them before.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +38,7 @@ Clock::duration seconds(double s) { return std::chrono::duration_cast<Clock::dur
 struct Pending {
   std::mutex mutex;
   MHD_Connection* connection = nullptr;   // null: over
+  int bell = -1;                          // wakes the thread that waits for the connection; open as long as there is one
   bool suspended = false;
   bool dispatched = false, refused = false, too_large = false;  // of the library's thread alone
   ServerRequest request;
@@ -49,6 +55,8 @@ struct Pending {
     if (!suspended || !connection) return;
     suspended = false;
     MHD_resume_connection(connection);
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t rung = write(bell, &one, sizeof one);
   }
 };
 using PendingPtr = std::shared_ptr<Pending>;
@@ -124,37 +132,53 @@ class HeldExchange final : public Exchange {
 /// A connection: its socket is open as long as this is in the server's set.
 struct Connection {
   int fd = -1;
+  std::string peer;
   bool reading = true;          // a request is awaited or arriving
   Clock::time_point deadline;   // for it
   PendingPtr pending;           // being answered
+};
+
+class MicrohttpdServer;
+
+/// A thread and its connections.
+struct Loop {
+  MicrohttpdServer* server = nullptr;
+  MHD_Daemon* daemon = nullptr;
+  int bell = -1;
+  std::thread thread;
 };
 
 class MicrohttpdServer final : public Server {
  public:
   MicrohttpdServer(ServerOptions options, Handler handler) : options_(std::move(options)), handler_(std::move(handler)) {
     const int fd = listen_on();
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
     const unsigned threads = std::max(1u, options_.threads);
     // Beside the headers, the library keeps what it has read of the body and the answer's headers there.
     const size_t memory = options_.max_headers + (16u << 10);
-    MHD_OptionItem more[] = {{MHD_OPTION_THREAD_POOL_SIZE, static_cast<intptr_t>(threads), nullptr}, {MHD_OPTION_END, 0, nullptr}};
-    if (threads == 1) more[0] = {MHD_OPTION_END, 0, nullptr};
-    daemon_ = MHD_start_daemon(
-        flags, 0, nullptr, nullptr, &MicrohttpdServer::on_request, this,
-        MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, std::max(options_.connections, threads),
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, options_.connections_per_peer,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
-        MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(std::max(1.0, options_.idle_seconds)),
-        MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_NOTIFY_CONNECTION, &MicrohttpdServer::on_connection, this,
-        MHD_OPTION_NOTIFY_COMPLETED, &MicrohttpdServer::on_completed, this,
-        MHD_OPTION_ARRAY, more,
-        MHD_OPTION_END);
-    if (!daemon_) {
-      close(fd);
-      throw std::runtime_error("the HTTP server does not start");
+    for (unsigned i = 0; i < threads; ++i) {
+      auto& loop = loops_.emplace_back(std::make_unique<Loop>());
+      loop->server = this;
+      loop->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+      const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+      if (own >= 0 && loop->bell >= 0) loop->daemon = MHD_start_daemon(
+          MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, &MicrohttpdServer::may_connect, loop.get(), &MicrohttpdServer::on_request, loop.get(),
+          MHD_OPTION_LISTEN_SOCKET, own,
+          MHD_OPTION_CONNECTION_LIMIT, std::max(1u, options_.connections / threads),
+          MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
+          MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(std::max(1.0, options_.idle_seconds)),
+          MHD_OPTION_STRICT_FOR_CLIENT, 1,
+          MHD_OPTION_NOTIFY_CONNECTION, &MicrohttpdServer::on_connection, loop.get(),
+          MHD_OPTION_NOTIFY_COMPLETED, &MicrohttpdServer::on_completed, loop.get(),
+          MHD_OPTION_END);
+      if (!loop->daemon) {
+        if (own >= 0) close(own);
+        close(fd);
+        end_threads();
+        throw std::runtime_error("the HTTP server does not start");
+      }
+      loop->thread = std::thread([this, l = loop.get()] { serve(*l); });
     }
+    close(fd);
     keeper_ = std::thread([this] { keep(); });
   }
   ~MicrohttpdServer() override { stop(0); }
@@ -167,10 +191,10 @@ class MicrohttpdServer final : public Server {
 
   void stop(double wait) override {
     std::lock_guard once(stopping_mutex_);
-    if (!daemon_) return;
+    if (loops_.empty()) return;
     closing_ = true;
-    const MHD_socket fd = MHD_quiesce_daemon(daemon_);
-    if (fd != MHD_INVALID_SOCKET) close(fd);
+    for (const auto& loop : loops_)
+      if (const MHD_socket fd = MHD_quiesce_daemon(loop->daemon); fd != MHD_INVALID_SOCKET) close(fd);
     const auto until = Clock::now() + seconds(wait);
     while (busy() > 0 && Clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     cut_off_ = true;
@@ -193,11 +217,36 @@ class MicrohttpdServer final : public Server {
     // What has been woken gets a moment to say so.
     const auto moment = Clock::now() + std::chrono::milliseconds(200);
     while (busy() > 0 && Clock::now() < moment) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    MHD_stop_daemon(daemon_);
-    daemon_ = nullptr;
+    end_threads();
   }
 
  private:
+  void end_threads() {
+    threads_end_ = true;
+    for (const auto& loop : loops_) {
+      const uint64_t one = 1;
+      [[maybe_unused]] const ssize_t rung = write(loop->bell, &one, sizeof one);
+      if (loop->thread.joinable()) loop->thread.join();
+      if (loop->daemon) MHD_stop_daemon(loop->daemon);
+      if (loop->bell >= 0) close(loop->bell);
+    }
+    loops_.clear();
+  }
+
+  void serve(const Loop& loop) {
+    const MHD_DaemonInfo* info = MHD_get_daemon_info(loop.daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    pollfd events[] = {{info->epoll_fd, POLLIN, 0}, {loop.bell, POLLIN, 0}};
+    while (!threads_end_) {
+      MHD_UNSIGNED_LONG_LONG wait = 0;
+      int ms = 1000;
+      if (MHD_get_timeout(loop.daemon, &wait) == MHD_YES && wait < 1000) ms = static_cast<int>(wait);
+      poll(events, 2, ms);
+      uint64_t count = 0;
+      [[maybe_unused]] const ssize_t heard = read(loop.bell, &count, sizeof count);
+      MHD_run(loop.daemon);
+    }
+  }
+
   static ServerResponse stopped() {
     ServerResponse r = error_response(503, "the server is being stopped");
     r.headers.emplace_back("Connection", "close");
@@ -241,12 +290,28 @@ class MicrohttpdServer final : public Server {
 
   // ---- what the library calls -------------------------------------------------------------------------------------------
 
-  static void on_connection(void* self_, MHD_Connection* connection, void** context, MHD_ConnectionNotificationCode code) {
-    auto* self = static_cast<MicrohttpdServer*>(self_);
+  static MHD_Result may_connect(void* loop, const sockaddr* address, socklen_t) {
+    auto* self = static_cast<Loop*>(loop)->server;
+    if (self->options_.connections_per_peer == 0) return MHD_YES;
+    const std::string peer = text_of(address);
+    std::lock_guard lock(self->mutex_);
+    const auto same = std::count_if(self->connections_.begin(), self->connections_.end(), [&](const Connection* c) { return c->peer == peer; });
+    return same < static_cast<ptrdiff_t>(self->options_.connections_per_peer) ? MHD_YES : MHD_NO;
+  }
+  static std::string text_of(const sockaddr* a) {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (a && a->sa_family == AF_INET) inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(a)->sin_addr, text, sizeof text);
+    if (a && a->sa_family == AF_INET6) inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(a)->sin6_addr, text, sizeof text);
+    return text;
+  }
+
+  static void on_connection(void* loop, MHD_Connection* connection, void** context, MHD_ConnectionNotificationCode code) {
+    auto* self = static_cast<Loop*>(loop)->server;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
       auto* c = new Connection;
       const MHD_ConnectionInfo* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
       c->fd = info ? info->connect_fd : -1;
+      if (const MHD_ConnectionInfo* from = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)) c->peer = text_of(from->client_addr);
       c->deadline = Clock::now() + seconds(self->options_.request_seconds);
       *context = c;
       std::lock_guard lock(self->mutex_);
@@ -271,13 +336,14 @@ class MicrohttpdServer final : public Server {
     return MHD_YES;
   }
 
-  static MHD_Result on_request(void* self_, MHD_Connection* connection, const char* url, const char* method, const char*,
+  static MHD_Result on_request(void* loop, MHD_Connection* connection, const char* url, const char* method, const char*,
                                const char* upload, size_t* upload_size, void** context) {
-    auto* self = static_cast<MicrohttpdServer*>(self_);
+    auto* self = static_cast<Loop*>(loop)->server;
     auto* held = static_cast<PendingPtr*>(*context);
     if (!held) {
       held = new PendingPtr(std::make_shared<Pending>());
       *context = held;
+      (*held)->bell = static_cast<Loop*>(loop)->bell;
       return self->begin(**held, connection, url, method);
     }
     const PendingPtr p = *held;
@@ -335,15 +401,9 @@ class MicrohttpdServer final : public Server {
     p.request.path = url;
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, &MicrohttpdServer::collect, &p.request.headers);
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, &MicrohttpdServer::collect, &p.request.query);
-    if (const MHD_ConnectionInfo* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)) {
-      char text[INET6_ADDRSTRLEN] = "";
-      const sockaddr* a = info->client_addr;
-      if (a && a->sa_family == AF_INET) inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(a)->sin_addr, text, sizeof text);
-      if (a && a->sa_family == AF_INET6) inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(a)->sin6_addr, text, sizeof text);
-      p.request.peer = text;
-    }
     if (Connection* c = connection_of(connection)) {
       std::lock_guard lock(mutex_);
+      p.request.peer = c->peer;
       c->deadline = Clock::now() + seconds(options_.request_seconds);
     }
     std::optional<ServerResponse> no;
@@ -422,8 +482,8 @@ class MicrohttpdServer final : public Server {
     return 0;
   }
 
-  static void on_completed(void* self_, MHD_Connection* connection, void** context, MHD_RequestTerminationCode code) {
-    auto* self = static_cast<MicrohttpdServer*>(self_);
+  static void on_completed(void* loop, MHD_Connection* connection, void** context, MHD_RequestTerminationCode code) {
+    auto* self = static_cast<Loop*>(loop)->server;
     auto* held = static_cast<PendingPtr*>(*context);
     if (!held) return;
     *context = nullptr;
@@ -488,7 +548,8 @@ class MicrohttpdServer final : public Server {
 
   ServerOptions options_;
   Handler handler_;
-  MHD_Daemon* daemon_ = nullptr;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::atomic<bool> threads_end_{false};
   uint16_t port_ = 0;
   std::thread keeper_;
   mutable std::mutex mutex_;              // before a Pending's

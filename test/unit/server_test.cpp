@@ -103,6 +103,29 @@ TEST(Server, AnswersLaterFromAnotherThread) {
   for (size_t i = 0; i < n; ++i) EXPECT_TRUE(has(clients[i]->until("!"), "\r\n\r\n/" + std::to_string(i) + "!"));
 }
 
+TEST(Server, AnswersWhateverNumberComesAtOnce) {
+  // 128 is how many events the library takes at a time.
+  for (const size_t n : {size_t{127}, size_t{128}, size_t{256}, size_t{257}}) {
+    std::mutex mutex;
+    auto server = make_server({.idle_seconds = 5}, [&](const std::shared_ptr<Exchange>& e) {
+      std::lock_guard lock(mutex);
+      e->respond(text("ok!"));
+    });
+    std::vector<std::unique_ptr<Client>> clients;
+    for (size_t i = 0; i < n + 1; ++i) {
+      clients.push_back(std::make_unique<Client>(server->port()));
+      EXPECT_TRUE(has(clients.back()->get("/"), "ok!"));
+    }
+    {
+      std::lock_guard lock(mutex);  // the server is held up by one, while the others come
+      clients[n]->send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      for (size_t i = 0; i < n; ++i) clients[i]->send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    for (const auto& c : clients) EXPECT_TRUE(has(c->until("!"), "ok!")) << n;
+  }
+}
+
 TEST(Server, StreamsAsItIsWritten) {
   std::shared_ptr<Exchange> stream;
   std::mutex mutex;

@@ -1,0 +1,3 @@
+if(PPC_COMPILER AND PPC_BENCH)
+  ppc_bench(serve ppc_serve_service)
+endif()
