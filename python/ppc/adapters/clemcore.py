@@ -8,6 +8,13 @@
 
     benchmark = PpcBenchmark(game_spec, "taboo")                            # a ppc game in clemcore's runners
 
+clemcore finds a benchmark by the one class of that kind in a game's master.py:
+
+    import ppc.adapters.clemcore
+
+    class Taboo(ppc.adapters.clemcore.PpcBenchmark):
+        """The game that clemgame.json calls taboo."""
+
 Written against clemcore 3 (`backends.Model.generate_response`; `GameMaster` with setup, before_game, step, get_players, get_context_for).
 """
 from __future__ import annotations
