@@ -338,7 +338,8 @@ ppc_result ppc_episode_restart(ppc_episode* episode, uint64_t seed, ppc_turn* ou
 ppc_result ppc_episode_fork(const ppc_episode* episode, ppc_episode** out) {
   return guarded([&] {
     const Use use(episode_of(episode));
-    *wanted(out) = std::make_unique<ppc_episode>(*episode).release();
+    wanted(out);
+    *out = std::make_unique<ppc_episode>(*episode).release();
   });
 }
 ppc_result ppc_episode_snapshot(const ppc_episode* episode, char** bytes, size_t* size) {

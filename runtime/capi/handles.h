@@ -132,6 +132,7 @@ inline const Game& game_of(const ppc_game* h) { return *checked(h, Kind::Game, "
 inline const Instances& instances_of(const ppc_instances* h) { return *checked(h, Kind::Instances, "instances").it; }
 inline const ppc_episode& episode_of(const ppc_episode* h) { return checked(h, Kind::Episode, "episode"); }
 inline ppc_episode& episode_of(ppc_episode* h) { return checked(h, Kind::Episode, "episode"); }
+/// To be called before what it is for is made: in an assignment the right side comes first.
 template <class T>
 T* wanted(T* out) {
   if (!out) throw UsageError("NULL where a result is to be put");
@@ -160,7 +161,8 @@ engine::Worker& worker();
 /// A block for ppc_free.
 char* give(std::string_view text);
 inline void give(std::string_view text, char** out, size_t* size) {
-  *wanted(out) = give(text);
+  wanted(out);
+  *out = give(text);
   if (size) *size = text.size();
 }
 /// `NULL, 0` is an empty text.

@@ -56,18 +56,23 @@ using namespace ppc::capi;
 extern "C" {
 
 ppc_result ppc_instances_default(const ppc_game* game, ppc_instances** out) {
-  return guarded([&] { *wanted(out) = handle_of(checked(game, Kind::Game, "game").it, default_instances(game_of(game))); });
+  return guarded([&] {
+    wanted(out);
+    *out = handle_of(checked(game, Kind::Game, "game").it, default_instances(game_of(game)));
+  });
 }
 ppc_result ppc_instances_load(const ppc_game* game, const char* path, ppc_instances** out) {
   return guarded([&] {
     if (!path) throw UsageError("NULL where a path is expected");
-    *wanted(out) = handle_of(checked(game, Kind::Game, "game").it, engine::load_instances(*game_of(game).module, path));
+    wanted(out);
+    *out = handle_of(checked(game, Kind::Game, "game").it, engine::load_instances(*game_of(game).module, path));
   });
 }
 ppc_result ppc_instances_parse(const ppc_game* game, const char* json, size_t size, ppc_instances** out) {
   return guarded([&] {
     const Game& g = game_of(game);
-    *wanted(out) = handle_of(game->it, engine::read_instances(*g.module, engine::parse_json(taken(json, size), "(instances)"), "(instances)"));
+    wanted(out);
+    *out = handle_of(game->it, engine::read_instances(*g.module, engine::parse_json(taken(json, size), "(instances)"), "(instances)"));
   });
 }
 ppc_result ppc_instances_one(const ppc_game* game, const char* instance, size_t instance_size, const char* experiment, size_t experiment_size,
@@ -87,7 +92,8 @@ ppc_result ppc_instances_one(const ppc_game* game, const char* instance, size_t 
     around.set("game_instances", std::move(list));
     Json document = Json::object();
     document.add("experiments", Json::list()).push(std::move(around));
-    *wanted(out) = handle_of(game->it, engine::read_instances(*g.module, std::move(document), "(instance)"));
+    wanted(out);
+    *out = handle_of(game->it, engine::read_instances(*g.module, std::move(document), "(instance)"));
   });
 }
 ppc_result ppc_instances_generate(const ppc_game* game, int64_t count, uint64_t seed, ppc_instances** out) {
@@ -99,7 +105,8 @@ ppc_result ppc_instances_generate(const ppc_game* game, int64_t count, uint64_t 
     setting->module = g.module;
     setting->resources = engine::load_resources(*g.module, g.folder, g.replacement, true);
     Json document = engine::generate_instances(setting, count, seed);
-    *wanted(out) = handle_of(game->it, engine::read_instances(*g.module, std::move(document), g.manifest().game + ": generated"));
+    wanted(out);
+    *out = handle_of(game->it, engine::read_instances(*g.module, std::move(document), g.manifest().game + ": generated"));
   });
 }
 void ppc_instances_free(ppc_instances* instances) {

@@ -2,6 +2,7 @@
 import contextlib
 import importlib.util
 import io
+import os
 import pathlib
 import re
 import subprocess
@@ -13,6 +14,8 @@ blocks = re.findall(r"^```(\w+)\n(.*?)^```$", page, re.M | re.S)
 if any(importlib.util.find_spec(p) is None for p in ("gymnasium", "pettingzoo", "clemcore")):
     sys.path.append(f"{root}/test/library/standins")
 
+# Under sanitizers Python has their library loaded in front; what is compiled here brings its own.
+surroundings = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "ASAN_OPTIONS")}
 names: dict = {"__name__": "page"}
 ran = {"python": 0, "c": 0, "cmake": 0}
 for kind, text in blocks:
@@ -26,8 +29,9 @@ for kind, text in blocks:
             sys.exit("nothing was printed:\n" + text)
     elif kind == "c":
         pathlib.Path("example.c").write_text(text, encoding="utf-8")
-        subprocess.run([*compiler, f"-I{root}/runtime/include", "example.c", f"-L{library}", f"-Wl,-rpath,{library}", "-lppc", "-o", "example"], check=True)
-        said = subprocess.run(["./example"], check=True, capture_output=True, text=True).stdout
+        subprocess.run([*compiler, f"-I{root}/runtime/include", "example.c", f"-L{library}", f"-Wl,-rpath,{library}", "-lppc", "-o", "example"],
+                       check=True, env=surroundings)
+        said = subprocess.run(["./example"], check=True, capture_output=True, text=True, env=surroundings).stdout
         if "outcome 2, score 0\n" not in said:
             sys.exit("the C example said:\n" + said)
     elif text not in (pathlib.Path(root) / "test/library/outside/CMakeLists.txt").read_text(encoding="utf-8"):

@@ -32,7 +32,7 @@ config.test_exec_root = os.path.join(os.path.dirname(programs), "lit")
 library = os.path.join(os.path.dirname(programs), "lib")
 cc, python_ppc = "gcc", ""
 if "asan" in pathlib.Path(programs).parts:
-    cc = "clang-19 -fsanitize=address,undefined -fno-sanitize-recover=all"
+    cc = "clang-19 -fsanitize=address,undefined -fsanitize-link-c++-runtime -fno-sanitize-recover=all -Wl,--push-state,--no-as-needed,-lstdc++,--pop-state"
     runtime = subprocess.run(["clang-19", "-print-file-name=libclang_rt.asan-x86_64.so"], capture_output=True, text=True).stdout.strip()
     python_ppc = f"LD_PRELOAD={runtime} ASAN_OPTIONS=detect_leaks=0 "
 

@@ -12,8 +12,8 @@ clemcore finds a benchmark by the one class of that kind in a game's master.py:
 
     import ppc.adapters.clemcore
 
-    class Taboo(ppc.adapters.clemcore.PpcBenchmark):
-        """The game that clemgame.json calls taboo."""
+    class Taboo(ppc.adapters.clemcore.PpcBenchmark):   # the game that clemgame.json calls taboo
+        pass
 
 Written against clemcore 3 (`backends.Model.generate_response`; `GameMaster` with setup, before_game, step, get_players, get_context_for).
 """
