@@ -104,7 +104,7 @@ Way walk(const Tree& tree, const Result& r, size_t from, bool reply, size_t dept
   way.round = leaving[0]->left_round;
   way.ways.push_back(walk(tree, r, way.at, true, depth + 1));
   for (const Result* b : leaving) way.ways.push_back(walk(tree, *b, way.at, true, depth + 1));
-  std::stable_sort(way.ways.begin() + 1, way.ways.end(), [](const Way& a, const Way& b) { return natural_less(name_of(*a.result), name_of(*b.result)); });
+  std::sort(way.ways.begin() + 1, way.ways.end(), [](const Way& a, const Way& b) { return natural_less(name_of(*a.result), name_of(*b.result)); });
   for (const Way& w : way.ways) {
     way.ends.count += w.ends.count;
     way.ends.won += w.ends.won;
