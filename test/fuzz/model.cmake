@@ -1,0 +1,1 @@
+ppc_fuzz(safetensors ppc_model)
