@@ -40,6 +40,8 @@ int serve(const Options& options, Served served) {
   if (!served.own_secrets) {
     if (options.has("--token-file")) gate.token = players::load_key(options.value("--token-file"));
     else if (const char* token = std::getenv("PPC_SERVE_TOKEN"); token && *token) gate.token = token;
+    for (const char c : gate.token)
+      if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F) throw engine::InputError("PPC_SERVE_TOKEN holds white space or control characters, which no header can");
     if (gate.token.empty() && !ours) gate.token = net::make_secret(), made = true;
   }
   // With a token nobody needs to be kept out by the name they call us by. Secrets of the handler's own do the same, where others may connect.

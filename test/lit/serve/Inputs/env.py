@@ -1,6 +1,6 @@
 """A client of `ppc serve env`."""
-import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -198,12 +198,23 @@ def security():
             check(ask(server.connect(), "POST", "/reset", {}, headers=headers)[0] == want, headers)
         for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
             check(ask(server.connect(), "POST", "/reset", "{}", {"Content-Type": kind})[0] == 415, kind)
-    with serving(ppc, "serve", "env", "taboo", environment={"PPC_SERVE_TOKEN": "open sesame"}) as server:
-        for given, want in ((None, 401), ("Bearer wrong", 401), ("Bearer open sesam", 401), ("Bearer open sesame!", 401), ("Basic open sesame", 401), ("Bearer open sesame", 200)):
+    with serving(ppc, "serve", "env", "taboo", environment={"PPC_SERVE_TOKEN": "open-sesame"}) as server:
+        for given, want in ((None, 401), ("Bearer wrong", 401), ("Bearer open-sesam", 401), ("Bearer open-sesame!", 401), ("Basic open-sesame", 401), ("Bearer open-sesame", 200)):
             status, answer = ask(server.connect(), "POST", "/reset", {}, {"Authorization": given} if given else {})
-            check(status == want and "open sesame" not in json.dumps(answer), given, status, answer)
+            check(status == want and "open-sesame" not in json.dumps(answer), given, status, answer)
         check(ask(server.connect(), "GET", "/health")[0] == 200)
         check(ask(server.connect(), "GET", "/games")[0] == 401)
+    # A token's file is its owner's only.
+    path = sys.argv[3] + ".token"
+    with open(path, "w") as file:
+        file.write("from-a-file\n")
+    os.chmod(path, 0o644)
+    refused = subprocess.run([ppc, "serve", "env", "taboo", "--port", "0", "--token-file", path], capture_output=True, text=True, timeout=60)
+    check(refused.returncode == 1 and "chmod 600" in refused.stderr and "from-a-file" not in refused.stderr, refused)
+    os.chmod(path, 0o600)
+    with serving(ppc, "serve", "env", "taboo", "--token-file", path) as server:
+        check(ask(server.connect(), "POST", "/reset", {})[0] == 401)
+        check(ask(server.connect(), "POST", "/reset", {}, {"Authorization": "Bearer from-a-file"})[0] == 200)
     # For others only with a token, which is made where none is given, and said once.
     with serving(ppc, "serve", "env", "taboo", "--host", "0.0.0.0") as server:
         said = server.process.stderr.readline()

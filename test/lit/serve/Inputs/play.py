@@ -190,6 +190,16 @@ def security():
             check("http:" not in body and "https:" not in body and "innerHTML" not in body and "insertAdjacent" not in body and "eval(" not in body)
 
 
+def elsewhere():
+    # For other machines, too: under any name, but with a seat's key only.
+    with serving(ppc, "serve", "play", "taboo", "--host", "0.0.0.0") as server:
+        server.host = "127.0.0.1"
+        guesser = Seat(server, "guesser")
+        check(guesser.ask("GET", "/view", Host="box.example:80")[0] == 200)
+        check(ask(server.connect(), "GET", "/view", headers={"Host": "box.example"})[0] == 401)
+        check(guesser.ask("GET", "/view", Origin="http://evil.example")[0] == 403)
+
+
 def failing():
     # An endpoint that is not there: the episode cannot go on, and the players hear so, without the address.
     with serving(ppc, "serve", "play", "taboo", "--players", os.path.join(os.path.dirname(__file__), "nobody.yaml"), "--episodes", "1") as server:
@@ -200,5 +210,5 @@ def failing():
         check(code == 3 and said.startswith("error: "), code, said)
 
 
-{"two": two, "bots": bots, "security": security, "failing": failing}[stage]()
+{"two": two, "bots": bots, "security": security, "elsewhere": elsewhere, "failing": failing}[stage]()
 print("good")
