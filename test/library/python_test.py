@@ -15,6 +15,8 @@ import ppc
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAM = os.environ.get("PPC_PROGRAM", str(ROOT / "build/release/bin/ppc"))
+# A program under sanitizers has them inside; Python needs their library in front.
+PLAIN = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
 
 DICE = """
 game dice
@@ -81,6 +83,23 @@ class Games(unittest.TestCase):
             ppc.Game("taboo", engine="fast")
         with self.assertRaises(ppc.UsageError):
             ppc.Game("ta\0boo")
+
+    def test_compiled_games(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "taboo.so"
+            subprocess.run([PROGRAM, "compile", str(ROOT / "stdlib-games/taboo/taboo.game"), "--emit=shared", "-o", str(path)], check=True,
+                           env=PLAIN)
+            compiled = ppc.Game(path)
+            self.assertEqual(compiled.engine, "so")
+            records = [ppc.play(g.instances()[3].episode(5, record=True), {"describer": "bot", "guesser": "bot"}).record()
+                       for g in (compiled, ppc.Game("taboo"), ppc.Game("taboo", engine="interp"))]
+            self.assertEqual(without_times(records[0]), without_times(records[1]))
+            self.assertEqual(without_times(records[0]), without_times(records[2]))
+            with self.assertRaises(ppc.UsageError):
+                ppc.Game(path, engine="interp")
+            path.write_bytes(path.read_bytes()[:3000])
+            with self.assertRaisesRegex(ppc.InputError, "cut short"):
+                ppc.Game(path)
 
     def test_instances(self):
         game = ppc.Game("taboo")
@@ -402,7 +421,7 @@ class Records(unittest.TestCase):
             theirs, ours = pathlib.Path(folder) / "theirs", pathlib.Path(folder) / "ours"
             subprocess.run([PROGRAM, "play", "taboo", "--seed", "3", "--out", str(theirs), "--player", "describer=bot:spelling",
                             "--player", "guesser=bot:insider"], check=True, capture_output=True,
-                           env={k: v for k, v in os.environ.items() if k != "LD_PRELOAD"})  # the program has its own sanitizers
+                           env=PLAIN)
             with ppc.Writer(ours) as writer:
                 for instance in game.instances():
                     episode = instance.episode(instance.seed(3), bots={"describer": "spelling", "guesser": "insider"}, record=True)
