@@ -165,8 +165,6 @@ class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<
 
   void again(const JobPtr& job, const std::string& what, Unanswered::Why kind, std::optional<double> wait) {
     if (job->attempts > options_.retries) {
-      // When one request after the other is given up, the endpoint is what fails.
-      if (++given_up_ >= kGivenUp) kind = Unanswered::Why::Run;
       return give_up(job, kind, what + " (" + std::to_string(job->attempts) + " attempts)");
     }
     ++counts_.retries;
@@ -183,6 +181,8 @@ class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<
   }
 
   void give_up(const JobPtr& job, Unanswered::Why kind, const std::string& what) {
+    // When one request after the other is given up, the endpoint is what fails.
+    if (kind == Unanswered::Why::Request && ++given_up_ >= kGivenUp) kind = Unanswered::Why::Run;
     job->done(Unanswered{kind, options_.name + " (" + options_.base_url + "): " + fit_to_print(what, options_.key)});
   }
 

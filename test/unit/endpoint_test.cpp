@@ -188,12 +188,14 @@ TEST(Endpoint, GivesUpWhatWillNotPass) {
 TEST(Endpoint, WhenAllFailTheRunDoes) {
   EndpointOptions o;
   o.retries = 0;
-  Asking a(o);
-  a.transport->answers = std::deque<net::HttpResponse>(20, response(500, ""));
-  for (int i = 0; i < 20; ++i) a.ask();
-  a.transport->run();
-  EXPECT_EQ(a.none(0).why, Unanswered::Why::Request);
-  EXPECT_EQ(a.none(19).why, Unanswered::Why::Run);
+  for (const int status : {500, 400}) {  // 400: a model that is not there, at some
+    Asking a(o);
+    a.transport->answers = std::deque<net::HttpResponse>(20, response(status, ""));
+    for (int i = 0; i < 20; ++i) a.ask();
+    a.transport->run();
+    EXPECT_EQ(a.none(0).why, Unanswered::Why::Request);
+    EXPECT_EQ(a.none(19).why, Unanswered::Why::Run);
+  }
 }
 
 TEST(Endpoint, KeepsItsLimits) {
