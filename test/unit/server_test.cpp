@@ -154,6 +154,38 @@ TEST(Server, StreamsAsItIsWritten) {
   EXPECT_FALSE(has(c.all(), "0\r\n\r\n"));  // cut off
 }
 
+TEST(Server, StreamsToManyAtOnce) {
+  constexpr size_t n = 300, events = 20;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::shared_ptr<Exchange>> streams;
+  auto server = make_server({.threads = 2}, [&](std::shared_ptr<Exchange> e) {
+    e->begin({200, "", "text/event-stream"});
+    std::lock_guard lock(mutex);
+    streams.push_back(std::move(e));
+    changed.notify_one();
+  });
+  std::vector<std::unique_ptr<Client>> clients;
+  for (size_t i = 0; i < n; ++i) {
+    clients.push_back(std::make_unique<Client>(server->port()));
+    clients.back()->send("GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  std::thread writing([&] {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return streams.size() == n; });
+    for (size_t k = 0; k < events; ++k)
+      for (const auto& e : streams) EXPECT_TRUE(e->write("data: " + e->request().path + " " + std::to_string(k) + "\n\n"));
+    for (const auto& e : streams) e->end();
+  });
+  for (size_t i = 0; i < n; ++i) {
+    const std::string all = clients[i]->until("\r\n0\r\n\r\n");
+    size_t from = 0;
+    for (size_t k = 0; k < events && from != std::string::npos; ++k) from = all.find("data: /" + std::to_string(i) + " " + std::to_string(k) + "\n\n", from);
+    EXPECT_NE(from, std::string::npos) << all;
+  }
+  writing.join();
+}
+
 TEST(Server, SaysWhenTheClientHasGone) {
   std::mutex mutex;
   std::condition_variable changed;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,6 +65,20 @@ int serve(const Options& options, Served served) {
   with.threads = static_cast<unsigned>(options.number("--threads", 1, 1, 256));
   with.max_body = options.number("--max-body", 1u << 20, 1, 1u << 30);
   with.connections = static_cast<unsigned>(options.number("--connections", 4096, 1, 1'000'000));
+  // A connection is an open file.
+  constexpr unsigned others = 64;
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < with.connections + others) {
+    files.rlim_cur = std::min<rlim_t>(files.rlim_max, with.connections + others);
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur < with.connections + others) {
+      if (options.has("--connections") || files.rlim_cur <= others) {
+        throw engine::InputError("`--connections` wants " + std::to_string(with.connections + others) + " open files, and the system allows " + std::to_string(files.rlim_max) +
+                                 ": lower it, or raise the limit (`ulimit -n`)");
+      }
+      with.connections = static_cast<unsigned>(files.rlim_cur) - others;
+    }
+  }
   with.connections_per_peer = static_cast<unsigned>(options.number("--connections-per-peer", 0, 1, 1'000'000));
   with.refuse = [&watch](const net::ServerRequest& r) { return watch.refuse(r); };
   std::shared_ptr<net::Server> server;
