@@ -11,6 +11,11 @@ namespace {
 using engine::Status;
 using engine::Worker;
 
+static_assert(PPC_PLAYERS_MAX == PPC_MAX_PLAYERS);
+static_assert(int{PPC_OUTCOME_RUNNING} == int{PPC_RUNNING} && int{PPC_OUTCOME_WON} == int{PPC_WON} && int{PPC_OUTCOME_LOST} == int{PPC_LOST} &&
+              int{PPC_OUTCOME_ABORTED} == int{PPC_ABORTED});
+static_assert(sizeof(ppc_turn) == 120);  // python/ppc/_library.py unpacks it
+
 /// Steps collect events for as long as it lives, if there is a journal.
 class Listening {
  public:

@@ -129,6 +129,22 @@ class Games(unittest.TestCase):
         with self.assertRaises(ppc.InputError):
             game.instances("/no/such/file")
 
+    def test_threads_load_at_once(self):
+        odd = []
+        def work(name):
+            try:
+                episode = ppc.Game(name, cache="").episode()
+                while not episode.done and episode.turn.requests < 4:
+                    episode.step(episode.bot())
+            except BaseException as error:
+                odd.append((name, error))
+        threads = [threading.Thread(target=work, args=(n,)) for n in ("taboo", "wordle", "hellogame", "kuhn_poker", "taboo", "wordle")]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(odd, [])
+
     def test_handles_keep_what_they_need(self):
         episode = dice().instance({"sides": 6}).episode()
         gc.collect()
