@@ -1331,6 +1331,9 @@ TEST_F(Rt, EventsAndCounts) {
   ppc_rt_note(c, t("key"), t("value"));
   ppc_rt_say(c, 0, t("said"));
   EXPECT_EQ(c->event_count, 0u);
+  ppc_rt_violation(c, 0, 3, t("why"));  // these reach whoever trains, recorded or not
+  ppc_rt_reward(c, 0, SegmentBuilder::make_float(0.5));
+  EXPECT_EQ(c->event_count, 2u);
   c->want_events = 1;
   EXPECT_EQ(fault_of([&] {
               while (true) ppc_rt_note(c, 0, 0);
