@@ -76,7 +76,12 @@ function show(view) {
     have = 0;
     episode = view.episode;
   }
-  for (const entry of view.entries) $("log").append(shown(entry));
+  view.entries.forEach((entry, i) => {
+    // A retry says what was wrong with its next message: once is enough.
+    const next = view.entries[i + 1];
+    if (entry.kind === "violation" && next && next.kind === "told" && next.text.includes(entry.text)) entry.text = "";
+    $("log").append(shown(entry));
+  });
   have = view.from + view.entries.length;
   deadline = view.ask && view.ask.seconds !== null ? Date.now() + view.ask.seconds * 1000 : null;
   if (!now) {
@@ -91,7 +96,8 @@ function show(view) {
   $("text").placeholder = view.ask && view.ask.form ? view.ask.form : "Your message";
   const result = view.result;
   $("result").hidden = !result;
-  if (result && (!now || !now.result)) {
+  const ended = result && (!now || !now.result);
+  if (ended) {
     $("outcome").textContent = outcomes[result.outcome] || result.outcome;
     $("outcome").className = result.outcome;
     $("reason").textContent = plain(result.reason);
@@ -112,7 +118,8 @@ function show(view) {
   paint();
   if (next && !had) $("next").focus();
   if (turned || (!next && had)) $("text").focus();
-  if (!low && !fresh) return;
+  // Whoever reads further up is left there, unless they said something themselves, or it is over.
+  if (!low && !fresh && !ended && !view.entries.some(e => e.kind === "said")) return;
   scroll.scrollTop = scroll.scrollHeight;
   // A message that does not fit is read from its beginning.
   const last = $("log").lastElementChild;

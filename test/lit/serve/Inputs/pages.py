@@ -77,6 +77,7 @@ with serving(ppc, "serve", "play", "taboo", "--seed", "1", "--episodes", "2", "-
             page.wait('!document.getElementById("result").hidden')
             check(page.run('document.getElementById("outcome").textContent') == "Aborted")
             check(page.run(FOCUS) == "next", page.run(FOCUS))
+            page.wait('document.getElementById("result").getBoundingClientRect().bottom <= document.querySelector("footer").getBoundingClientRect().top + 1', "the result is in sight")
         check("Not accepted" in guesser.run('document.getElementById("log").innerText'))
         check("Not accepted" not in describer.run('document.getElementById("log").innerText'))
         picture(describer, "result")
