@@ -55,11 +55,12 @@ Json move_name(const Record& r, int64_t move) {
   return static_cast<uint64_t>(move) < moves.size() ? Json(moves[static_cast<size_t>(move)].name) : Json();
 }
 
-Json violation_json(const Record& r, const Entry& e) {
+}  // namespace
+
+Json violation_json(const Manifest& m, const Entry& e) {
   Json v = Json::object();
-  const auto& rules = r.module->manifest().rules;
-  if (static_cast<uint64_t>(e.number) < rules.size()) {
-    const RuleInfo& rule = rules[static_cast<size_t>(e.number)];
+  if (static_cast<uint64_t>(e.number) < m.rules.size()) {
+    const RuleInfo& rule = m.rules[static_cast<size_t>(e.number)];
     v.add("move", rule.move);
     v.add("kind", rule.kind);
     v.add("rule", rule.text);
@@ -68,8 +69,6 @@ Json violation_json(const Record& r, const Entry& e) {
   v.add("reason", e.text);
   return v;
 }
-
-}  // namespace
 
 void take_end(Record& r, Worker& worker, const Episode& episode) {
   const ppc_state& s = episode.state();
@@ -348,7 +347,7 @@ std::string episode_line(const Record& r) {
         }
         break;
       case PPC_EV_VIOLATION:
-        if (Json* j = of_player(e)) j->set("violation", violation_json(r, e));
+        if (Json* j = of_player(e)) j->set("violation", violation_json(r.module->manifest(), e));
         break;
       case PPC_EV_REWARD:
         if (Json* j = of_player(e)) {

@@ -57,6 +57,8 @@ std::string models_folder(const Record&);
 std::string episode_folder(const Record&);
 const char* outcome_name(uint32_t outcome);  // "won", "lost", "aborted"
 
+/// The rule that was broken: {move, kind, rule, line, reason}.
+Json violation_json(const Manifest&, const Entry&);
 Json interactions_json(const Record&);
 Json requests_json(const Record&);
 /// A hash of the first messages of a line's `messages`, as 16 hexadecimal digits: who said what to whom.

@@ -14,12 +14,9 @@
 using namespace ppc::engine;
 using namespace ppc::players;
 
-namespace {
+using test::game;
 
-std::shared_ptr<const test::Game> game() {
-  static const auto g = std::make_shared<test::Game>();
-  return g;
-}
+namespace {
 
 const InstanceSet& instances() {
   static const InstanceSet set = read_instances(

@@ -17,17 +17,9 @@ using namespace ppc::engine;
 using namespace ppc::players;
 namespace net = ppc::net;
 
-namespace {
+using test::error_of;
 
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const InputError& e) {
-    return e.what();
-  }
-  return "";
-}
+namespace {
 
 net::HttpResponse response(int status, std::string body, std::string retry_after = "") {
   net::HttpResponse r;

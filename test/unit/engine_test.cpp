@@ -12,6 +12,8 @@
 #include "runtime/engine/records.h"
 #include "test/unit/test_game.h"
 
+using test::error_of;
+
 namespace {
 std::atomic<size_t> allocations{0};
 }
@@ -42,16 +44,6 @@ struct Folder {
   }
   std::string path;
 };
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const InputError& e) {
-    return e.what();
-  }
-  return "";
-}
 
 InstanceSet read(const std::string& json, const Patches& patches = {}) {
   static const test::Game game;

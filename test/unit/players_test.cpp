@@ -12,12 +12,10 @@
 using namespace ppc::engine;
 using namespace ppc::players;
 
-namespace {
+using test::game;
+using test::error_of;
 
-std::shared_ptr<const test::Game> game() {
-  static const auto g = std::make_shared<test::Game>();
-  return g;
-}
+namespace {
 
 std::shared_ptr<const Setting> setting() {
   const InstanceSet set = read_instances(
@@ -46,16 +44,6 @@ struct Played {
   Journal& journal = sitting.journal;
   bool left = false;
 };
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const InputError& e) {
-    return e.what();
-  }
-  return "";
-}
 
 std::unique_ptr<Player> list(std::vector<std::string> replies) {
   return make_script(std::make_shared<std::vector<std::string>>(std::move(replies)));

@@ -5,10 +5,12 @@
 #pragma once
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "runtime/abi/abi.h"
+#include "runtime/engine/json.h"
 #include "runtime/engine/module.h"
 
 namespace test {
@@ -198,5 +200,22 @@ class Game : public ppc::engine::GameModule {
     return m;
   }
 };
+
+/// One for all tests of a program.
+inline std::shared_ptr<const Game> game() {
+  static const auto g = std::make_shared<Game>();
+  return g;
+}
+
+/// What the input is told to be at fault for; empty when it is not.
+template <class F>
+std::string error_of(F&& f) {
+  try {
+    f();
+  } catch (const ppc::engine::InputError& e) {
+    return e.what();
+  }
+  return "";
+}
 
 }  // namespace test

@@ -110,19 +110,6 @@ uint32_t role_of(const Manifest& m, const std::string& name, const std::string& 
   throw HttpError(422, "`" + field + "`: no role `" + name + "`; there is " + known_roles(m), field);
 }
 
-Json violation(const Manifest& m, const Entry& e) {
-  Json v = Json::object();
-  if (static_cast<uint64_t>(e.number) < m.rules.size()) {
-    const RuleInfo& rule = m.rules[static_cast<size_t>(e.number)];
-    v.add("move", rule.move);
-    v.add("kind", rule.kind);
-    v.add("rule", rule.text);
-    v.add("line", int64_t{rule.line});
-  }
-  v.add("reason", e.text);
-  return v;
-}
-
 }  // namespace
 
 Json conversation(const Journal& journal, uint32_t player, bool asked_aside) {
@@ -235,7 +222,7 @@ Json EnvService::result(Session& s, Worker& w, size_t from, bool fresh) {
     if (s.client_plays(i)) rewards.add(m.players[i].name, 0.0);
   for (size_t i = from; i < s.journal.entries.size(); ++i) {
     const Entry& e = s.journal.entries[i];
-    if (e.kind == PPC_EV_VIOLATION && s.client_plays(e.who) && broken.is_null()) broken = violation(m, e);
+    if (e.kind == PPC_EV_VIOLATION && s.client_plays(e.who) && broken.is_null()) broken = violation_json(m, e);
     if (e.kind == PPC_EV_REWARD && s.client_plays(e.who)) {
       Json* sum = rewards.find(m.players[e.who].name);
       *sum = Json(sum->as_float() + e.amount);
