@@ -18,7 +18,6 @@ class Terminal:
             # libedit never frees the names of functions that are added to it (EL_ADDFN): a leak of its own.
             os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
             os.execv(command[0], command)
-        self.before = termios.tcgetattr(self.fd)
         self.seen = ""
 
     def until(self, text):
@@ -35,6 +34,11 @@ class Terminal:
         return before
 
     def type(self, text):
+        # The prompt comes a moment before the line editor has the terminal; nobody types that fast.
+        end = time.monotonic() + 60
+        while termios.tcgetattr(self.fd)[3] & termios.ICANON:
+            assert time.monotonic() < end, "nobody reads keys"
+            time.sleep(0.005)
         os.write(self.fd, text.encode())
 
     def end(self):
