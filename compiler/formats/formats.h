@@ -47,8 +47,8 @@ bool empty_intersection(const std::vector<const Items*>&, Limits = {}, Problem* 
                         std::string* example = nullptr);
 
 /// GBNF (the grammar syntax of llama.cpp) of the replies that fit all of these formats; rule names are `root` and names
-/// that begin with it. What no model writes (U+0000) may be left out, otherwise the languages are equal. Empty when the
-/// intersection is empty or on a problem.
+/// that begin with it. What no model writes (U+0000, an int of more than 18 digits) may be left out, otherwise the languages
+/// are equal. (Those of several formats do not count digits.) Empty when the intersection is empty or on a problem.
 std::string grammar(const std::vector<const Items*>&, std::string_view root = "root", Limits = {},
                     Problem* problem = nullptr);
 

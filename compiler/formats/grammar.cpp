@@ -156,7 +156,7 @@ class Writer {
       case FormatItem::Kind::Capture: {
         const auto codes = class_set(item.char_class);
         if (!item.without.empty()) out.piece(excluding(item));
-        else if (item.char_class == "int") out.piece("\"-\"? [0-9]+");
+        else if (item.char_class == "int") out.piece("\"-\"? [0-9]{1,18}");  // more may be no `int`, which breaks the format
         else if (codes) out.piece(set(*codes) + (nullable(item) ? "*" : "+"));
         break;
       }

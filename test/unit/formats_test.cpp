@@ -448,6 +448,10 @@ struct Gbnf {
         auto kind = in[at] == '*' ? Node::Star : in[at] == '+' ? Node::Plus : Node::Maybe;
         ++at;
         n.of.back() = add({kind, {}, {n.of.back()}, ""});
+      } else if (in.compare(at, 3, "{1,") == 0) {
+        const int once = n.of.back(), maybe = add({Node::Maybe, {}, {once}, ""});
+        n.of.insert(n.of.end(), std::stoul(in.substr(at + 3)) - 1, maybe);
+        at = in.find('}', at) + 1;
       }
     }
     if (!some) throw std::runtime_error("empty sequence in " + in);
@@ -719,7 +723,7 @@ TEST(Grammar, OfOneFormatReadsAsTheFormat) {
   EXPECT_EQ(of("\"CLUE:\" {clue: text}"), "root ::= \"CLUE:\" [^\\x00]*\n");
   EXPECT_EQ(of("\"explanation:\" {e: line} \"\\n\" \"guess:\" {w: line}"),
             "root ::= \"explanation:\" [^\\n]* \"\\nguess:\" [^\\n]*\n");
-  EXPECT_EQ(of("(\"yes\" | \"no\") [\" \" {n: int}]"), "root ::= (\"yes\" | \"no\") (\" \" \"-\"? [0-9]+)?\n");
+  EXPECT_EQ(of("(\"yes\" | \"no\") [\" \" {n: int}]"), "root ::= (\"yes\" | \"no\") (\" \" \"-\"? [0-9]{1,18})?\n");
   EXPECT_EQ(of("~\"as\""), "root ::= [Aa] [Ssſ]\n");
   EXPECT_EQ(of("(\"a\" \"\\\"-\\\\\")*"), "root ::= (\"a\\\"-\\\\\")*\n");
   EXPECT_EQ(of("{text without \"a\"} \"a\""), "root ::= root-1 \"a\"\nroot-1 ::= [^a]*\n");
