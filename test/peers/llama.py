@@ -167,6 +167,32 @@ def free_runs(url):
     holds("json: what ended by itself was read by the game", bool(whole) and not unread, f"{len(whole)} of {len(said)}" + "".join(f", not {t!r}" for t in unread))
 
 
+# ---- several games, branches ----
+
+def other_runs(url):
+    sampling = ["--sampling", "max_tokens=24", "--sampling", "constrain=grammar", "--sampling", "temperature=1"]
+    environment = {**os.environ, "OPENAI_API_KEY": KEY}
+
+    def run(name, *command):
+        folder = work / name
+        shutil.rmtree(folder, ignore_errors=True)
+        done = ppc("play", *command, "--base-url", url, *sampling, "--in-flight", 32, "--seed", 1, "--out", folder, env=environment)
+        holds(f"{name}: exit code 0", done.returncode == 0, "; ".join((done.stdout if done.returncode == 0 else done.stderr).strip().split("\n")[:4]))
+        again = ppc("replay", folder / "episodes.jsonl")
+        holds(f"{name}: replayed, byte for byte", again.returncode == 0, again.stdout.strip().split("\n")[-1])
+        return lines(folder)
+
+    episodes = run("several", "taboo", "hellogame", "kuhn_poker", "--player", "openai:random", "--episodes", 8)
+    count = {g: sum(e["game"] == g for e in episodes) for g in ("taboo", "hellogame", "kuhn_poker")}
+    holds("several: every episode of each game is recorded", set(count.values()) == {8}, str(count))
+    branches = run("branches", "taboo", "--player", "describer=openai:random", "--player", "guesser=openai:random", "--episodes", 8,
+                   "--branch", "3@guesser:1", "--branch", "2@describer:2")
+    trees = [e for e in branches if e["schema"] == "ppc-episode/1"]
+    said = [m["text"] for e in branches for m in e["messages"] if "finish" in m]
+    holds("branches: six ends of each episode", len(trees) == 8 and len(branches) == 48, f"{len(branches)} lines")
+    holds("branches: a model says different things in them", len(set(said)) > 0.9 * len(said), f"{len(set(said))} of {len(said)} replies")
+
+
 # ---- grammars ----
 
 def constrained_runs(url):
@@ -316,6 +342,7 @@ server = Server("-m", "/srv/peers/random.gguf", "-c", "131072", "-np", "16")
 try:
     free_runs(server.url)
     constrained_runs(server.url)
+    other_runs(server.url)
     compare_grammars(server.url)
     killed(server.url)
     errors(server)
