@@ -110,7 +110,7 @@ class Human final : public Player {
       greeted_ = true;
       out_ << dim("You are " + manifest_.players[player_].display + ". /rules shows the rules, /quit leaves.") << "\n";
     }
-    out_ << "\n" << (colour_ ? "\x1b[36m" : "") << r.message << (colour_ ? "\x1b[0m" : "") << "\n\n";
+    out_ << "\n" << (colour_ ? "\x1b[36m" : "") << for_terminal(r.message) << (colour_ ? "\x1b[0m" : "") << "\n\n";
     std::string text;
     bool more = false;
     while (true) {
@@ -135,7 +135,7 @@ class Human final : public Player {
 
   void over(uint32_t outcome, double score, const std::string& reason) override {
     out_ << "\n" << (outcome == PPC_WON ? "You won" : outcome == PPC_LOST ? "You lost" : "The game was aborted");
-    if (!reason.empty()) out_ << ": " << reason;
+    if (!reason.empty()) out_ << ": " << for_terminal(reason);
     if (!std::isnan(score)) out_ << " (score " << engine::to_text(engine::score_number(score)) << ")";
     out_ << "\n" << std::flush;
   }
@@ -165,6 +165,22 @@ void catch_interrupts() {
   action.sa_handler = on_interrupt;  // no SA_RESTART: a read that waits must wake up
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
+}
+
+std::string for_terminal(std::string_view text) {
+  std::string out;
+  auto hex = [&](uint8_t b) {
+    static const char digits[] = "0123456789abcdef";
+    out += std::string("\\x") + digits[b >> 4] + digits[b & 15];
+  };
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto b = static_cast<uint8_t>(text[i]);
+    const uint8_t next = i + 1 < text.size() ? static_cast<uint8_t>(text[i + 1]) : 0;
+    if ((b < 0x20 && b != '\n' && b != '\t') || b == 0x7F) hex(b);
+    else if (b == 0xC2 && next >= 0x80 && next < 0xA0) hex(next), ++i;  // U+0080 to U+009F: terminals know some of them
+    else out += text[i];
+  }
+  return out;
 }
 
 std::string rules_text(const engine::Manifest& m, uint32_t player) {

@@ -26,6 +26,9 @@ void catch_interrupts();
 /// a backslash goes on in the next one.
 std::unique_ptr<Player> make_human(std::shared_ptr<LineReader>, std::ostream&, const engine::Manifest&, uint32_t player, bool colour);
 
+/// Control characters, but line breaks and tabs, as `\x1b`: what others say must not steer a terminal.
+std::string for_terminal(std::string_view text);
+
 /// What `/rules` shows: the game's description, and the player's moves with their forms and rules.
 std::string rules_text(const engine::Manifest&, uint32_t player);
 

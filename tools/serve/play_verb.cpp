@@ -5,6 +5,7 @@
 #include <random>
 
 #include "runtime/engine/records.h"
+#include "runtime/players/human.h"
 #include "tools/serve/serve.h"
 #include "tools/serve/table.h"
 #include "tools/cli/casting.h"
@@ -69,16 +70,16 @@ int serve_people(const Args& args) {
     auto setting = std::make_shared<Setting>(Setting{game.module, c.experiment->segment, c.instance->segment, resources});
     return std::make_unique<players::Sitting>(Episode(setting, mix_seed(seed, c.experiment->index, c.position, c.repeat)), std::move(cast));
   };
-  size_t over = 0;
   bool failed = false;
   const bool json = options.has("--json");
   table.over = [&](size_t index, players::Sitting& sitting, Worker& worker, const Scores& scores) {
-    ++over;
     const Chosen& c = chosen[index];
     if (!json) {
       const double main = scores.get("Main Score");
-      std::printf("%s, instance %s: %s%s%s", c.experiment->name.c_str(), c.instance->id.c_str(), outcome_name(sitting.episode.state().outcome),
-                  sitting.episode.reason().empty() ? "" : ": ", sitting.episode.reason().c_str());
+      const std::string reason = sitting.episode.reason();
+      std::string line = c.experiment->name + ", instance " + c.instance->id + ": " + outcome_name(sitting.episode.state().outcome);
+      if (!reason.empty()) line += ": " + reason;
+      std::fputs(players::for_terminal(line).c_str(), stdout);
       if (!std::isnan(main)) std::printf(" (score %s)", to_text(score_number(main)).c_str());
       std::printf("\n");
       std::fflush(stdout);
