@@ -1,2 +1,5 @@
 ppc_unit_test(safetensors ppc_model)
 ppc_unit_test(model_config ppc_model)
+ppc_unit_test(tokenizer ppc_model Threads::Threads)
+add_executable(tokenize ${CMAKE_SOURCE_DIR}/test/model/tokenize.cpp)  # for test/model/compare_tokenizer.py
+target_link_libraries(tokenize PRIVATE ppc_model)

@@ -308,13 +308,14 @@ void write_safetensors(const std::string& path, std::span<const TensorView> tens
       if (d < 0) throw std::invalid_argument("tensor " + t.name + ": a negative size");
     if (!product(t.shape, &elements) || elements * bytes_of(t.dtype) != t.data.size())
       throw std::invalid_argument("tensor " + t.name + ": its shape and its data differ in size");
-    order.push_back(&t);
     names.push_back(t.name);
   }
   std::sort(names.begin(), names.end());
   if (std::adjacent_find(names.begin(), names.end()) != names.end() || std::binary_search(names.begin(), names.end(), "__metadata__"))
     throw std::invalid_argument("a tensor's name is there twice, or is `__metadata__`");
-  std::stable_sort(order.begin(), order.end(), [](const TensorView* a, const TensorView* b) { return bytes_of(a->dtype) > bytes_of(b->dtype); });
+  for (size_t size : {4, 2})
+    for (const TensorView& t : tensors)
+      if (bytes_of(t.dtype) == size) order.push_back(&t);
 
   Json header = Json::object();
   if (!metadata.empty()) {
