@@ -1,0 +1,77 @@
+// A language model that computes: token ids in, logits out, with the keys and values of what it has seen kept for each sequence.
+// No LibTorch type appears here, so that what samples, schedules and serves compiles without it.
+//
+// Sequences share what they have in common: keys and values lie in pages of `page_size()` tokens, a fork shares all full pages,
+// and a page is freed with its last sequence. The number of pages is fixed when the network is made.
+//
+// One thread at a time uses a network; inside it computes with several.
+// Errors: engine::InputError for folders that cannot be used; std::runtime_error where the device fails (out of memory);
+// std::invalid_argument for what a caller could have known (an unknown sequence, a token outside the vocabulary).
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "trainers/model/config.h"
+
+namespace ppc::nn {
+
+using TokenId = int32_t;
+using SequenceId = int32_t;
+
+enum class Precision : uint8_t { Float32, BFloat16 };  // of weights, and of keys and values; sums, norms, softmax and logits are float32
+
+struct NetworkOptions {
+  std::string device = "cpu";              // "cpu", "cuda", "cuda:1"
+  Precision precision = Precision::Float32;
+  int threads = 0;                         // on the CPU; 0: as many as the machine has
+  int64_t cache_tokens = 0;                // tokens that the pages hold together; 0: what fits into half of the memory that is free
+  bool plain = false;                      // LibTorch's own operators only, also on the CPU: what a GPU runs, for tests
+};
+
+/// Which of an item's new tokens logits are wanted for: those that say what follows the token.
+enum class Want : uint8_t { None, Last, All };
+
+class Network {
+ public:
+  virtual ~Network() = default;
+  virtual const model::ModelConfig& config() const = 0;
+
+  /// A sequence without tokens.
+  virtual SequenceId create() = 0;
+  /// A sequence with the first `length` tokens of another. Shares its pages; the last one, where it is not full, is copied.
+  virtual SequenceId fork(SequenceId, int64_t length) = 0;
+  /// Forgets what lies behind the first `length` tokens.
+  virtual void truncate(SequenceId, int64_t length) = 0;
+  virtual void release(SequenceId) = 0;
+  virtual int64_t length(SequenceId) const = 0;  // tokens
+
+  virtual int64_t page_size() const = 0;         // tokens
+  virtual int64_t pages() const = 0;             // all there are
+  virtual int64_t free_pages() const = 0;
+  /// How many free pages `forward` will take for so many new tokens of the sequence.
+  virtual int64_t pages_needed(SequenceId, int64_t tokens) const = 0;
+
+  struct Item {
+    SequenceId sequence;
+    std::span<const TokenId> tokens;  // at least one; they follow what the sequence has
+    Want want = Want::Last;
+  };
+  struct Logits {
+    int64_t rows = 0, columns = 0;    // wanted tokens, in the order of the items; columns: config().vocab_size
+    const float* data = nullptr;      // row-major, in host memory, good until the next call
+  };
+  /// Computes all items together; each sequence appears at most once. Throws std::runtime_error, having changed nothing, when there
+  /// are too few free pages.
+  virtual Logits forward(std::span<const Item>) = 0;
+
+  struct Memory { int64_t weights = 0, cache = 0, page = 0; };  // bytes: of all weights, of all pages, of one page
+  virtual Memory memory() const = 0;
+};
+
+/// Reads the folder's configuration and weights. Loads in `options.precision`, whatever the files have.
+std::unique_ptr<Network> load_network(const std::string& folder, const NetworkOptions& options);
+
+}  // namespace ppc::nn
