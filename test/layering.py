@@ -42,7 +42,8 @@ WALLS = [
     ("LibTorch", re.compile(r"^(torch|ATen|c10)/"), re.compile(r"\b[Tt]orch\w*|\$\{TORCH"), "trainers"),
 ]
 # Libraries whose folder their name does not say.
-LIBRARIES = {"ppc_rt": "runtime/text", "ppc_engine": "runtime/engine", "ppc_players": "runtime/players", "ppc_net": "runtime/net", "ppc_model": "trainers"}
+LIBRARIES = {"ppc_rt": "runtime/text", "ppc_engine": "runtime/engine", "ppc_players": "runtime/players", "ppc_net": "runtime/net", "ppc_model": "trainers",
+             "ppc_nn_cpu": "trainers"}
 SOURCES = {".h", ".hpp", ".cpp", ".cc", ".inc", ".def"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -1,0 +1,1 @@
+ppc_unit_test(pages ppc_nn_cpu)
