@@ -16,7 +16,8 @@ ARROWS = {
     "runtime/text": ["runtime/abi"],
     "runtime/engine": ["runtime/text", "runtime/include"],
     "runtime/net": [],
-    "runtime/players": ["runtime/engine", "runtime/net"],
+    "runtime/local": [],
+    "runtime/players": ["runtime/engine", "runtime/net", "runtime/local"],
     "runtime/capi": ["runtime/engine"],
     "compiler/base": ["runtime/abi"],
     "compiler/diag": ["compiler/base"],
@@ -30,7 +31,7 @@ ARROWS = {
     "compiler/codegen": ["compiler/rules"],
     "compiler/driver": ["compiler/syntax", "compiler/interp", "compiler/codegen"],
     "compiler/plugin": ["compiler/driver", "runtime/capi"],
-    "trainers": ["runtime/engine"],
+    "trainers": ["runtime/engine", "runtime/local"],
     "tools": ["compiler/driver", "compiler/ide", "runtime/players"],
 }
 # Libraries of others that stay behind one wall: what their headers and their CMake targets look like, and the only user.
@@ -42,8 +43,8 @@ WALLS = [
     ("LibTorch", re.compile(r"^(torch|ATen|c10)/"), re.compile(r"\b[Tt]orch\w*|\$\{TORCH"), "trainers"),
 ]
 # Libraries whose folder their name does not say.
-LIBRARIES = {"ppc_rt": "runtime/text", "ppc_engine": "runtime/engine", "ppc_players": "runtime/players", "ppc_net": "runtime/net", "ppc_model": "trainers",
-             "ppc_nn_cpu": "trainers"}
+LIBRARIES = {"ppc_rt": "runtime/text", "ppc_engine": "runtime/engine", "ppc_players": "runtime/players", "ppc_net": "runtime/net", "ppc_local": "runtime/local",
+             "ppc_model": "trainers", "ppc_nn_cpu": "trainers", "ppc_sampling": "trainers"}
 SOURCES = {".h", ".hpp", ".cpp", ".cc", ".inc", ".def"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

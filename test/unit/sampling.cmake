@@ -1,0 +1,1 @@
+ppc_unit_test(sampling ppc_sampling)
