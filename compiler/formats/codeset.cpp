@@ -99,6 +99,8 @@ std::optional<CodeSet> class_set(std::string_view name) {
   return std::nullopt;
 }
 
+CodeSet unchanged_by_lower() { return from_property(UCHAR_CHANGES_WHEN_LOWERCASED, 0); }
+
 CodeSet folded(uint32_t c) {
   // ICU closes over full foldings; of those keep what agrees in the simple one, code point by code point.
   const UChar32 fold = u_foldCase(static_cast<UChar32>(c), U_FOLD_CASE_DEFAULT);

@@ -46,6 +46,9 @@ std::optional<CodeSet> class_set(std::string_view char_class);
 /// Every code point with the same simple case folding as `c`.
 CodeSet folded(uint32_t c);
 
+/// Code points that are no capitals: a text of them is its own lower case.
+CodeSet unchanged_by_lower();
+
 /// Nothing when `text` is not valid UTF-8.
 std::optional<std::vector<uint32_t>> decode(std::string_view text);
 void append_utf8(std::string& out, uint32_t c);

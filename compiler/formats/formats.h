@@ -10,6 +10,7 @@
 
 #include "compiler/ast/ast.h"
 #include "compiler/formats/automaton.h"
+#include "compiler/formats/replies.h"
 
 namespace ppc::formats {
 
@@ -51,6 +52,9 @@ bool empty_intersection(const std::vector<const Items*>&, Limits = {}, Problem* 
 /// are equal. (Those of several formats do not count digits.) Empty when the intersection is empty or on a problem.
 std::string grammar(const std::vector<const Items*>&, std::string_view root = "root", Limits = {},
                     Problem* problem = nullptr);
+
+/// The replies that fit all of these formats and are left as they are, without those that hold an int of more than 18 digits.
+Replies replies(const std::vector<const Items*>&, const std::vector<Unchanged>&, Limits = {}, Problem* = nullptr);
 
 /// How a person would be shown the format: `CLUE: <clue>`; a line break is a line break, what may be missing stands in […].
 std::string form(const Items&);

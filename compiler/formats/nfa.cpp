@@ -92,11 +92,38 @@ std::vector<uint32_t> decoded(const std::string& text, Span span) {
   return *result;
 }
 
+constexpr uint64_t kReadPlace = UINT64_MAX;  // behind all formats
+
+Span span_of(const std::vector<const Items*>& formats) {
+  return !formats.empty() && !formats[0]->empty() ? formats[0]->front().span : Span{};
+}
+
+std::string written(const std::string& text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '\n') out += "\\n";
+    else if (c == '\t') out += "\\t";
+    else if (c == '"' || c == '\\' || c == '{' || c == '}') (out += '\\') += c;
+    else out += c;
+  }
+  return out + "\"";
+}
+
+// A literal or a capture, as the game has it.
+std::string written(const FormatItem& item) {
+  if (item.kind == FormatItem::Kind::Literal) return (item.ignore_case ? "~" : "") + written(item.text);
+  std::string out = "{" + (item.name ? item.name->name + ": " : "") + item.char_class;
+  for (size_t i = 0; i < item.without.size(); ++i)
+    out += (i ? ", " : " without ") + std::string(item.without[i].second ? "~" : "") + written(item.without[i].first);
+  return out + "}";
+}
+
 }  // namespace
 
 uint32_t NfaBuilder::node(Nfa::Node node) {
   // Ten nodes a state are more than any format that fits the limit has.
   if (nfa_.nodes.size() >= size_t{10} * limits_.states) fail_too_large({});
+  node.word = word_;
   nfa_.nodes.push_back(std::move(node));
   return static_cast<uint32_t>(nfa_.nodes.size() - 1);
 }
@@ -207,7 +234,13 @@ uint32_t NfaBuilder::capture(const FormatItem& item, uint32_t next) {
   if (codes) return loop(*codes, at_least_one, next);
   if (item.char_class == "int") {
     if (!item.without.empty()) fail("`without` does not go with `int`", item.span);
-    uint32_t digits = loop(*class_set("digits"), true, next);
+    uint32_t digits = 0;
+    if (count_digits_) {
+      digits = chars(*class_set("digits"), next);
+      for (int i = 1; i < 18; ++i) digits = chars(*class_set("digits"), split({digits, next}));
+    } else {
+      digits = loop(*class_set("digits"), true, next);
+    }
     return split({chars(CodeSet::single('-'), digits), digits});
   }
   fail("unknown class `" + item.char_class + "`, expected `text`, `line`, `word`, `letters`, `digits` or `int`", item.span);
@@ -221,6 +254,11 @@ std::vector<uint32_t> NfaBuilder::branches(const FormatItem& item, uint32_t next
 }
 
 uint32_t NfaBuilder::item(const FormatItem& item, uint32_t next) {
+  if (item.kind == FormatItem::Kind::Literal || item.kind == FormatItem::Kind::Capture) {
+    word_ = static_cast<uint32_t>(nfa_.words.size());
+    nfa_.words.push_back(written(item));
+    nfa_.places.push_back(uint64_t{nfa_.starts.size()} << 32 | item.span.begin);
+  }
   switch (item.kind) {
     case FormatItem::Kind::Literal: return literal(item, next);
     case FormatItem::Kind::Capture: {
@@ -268,6 +306,47 @@ void NfaBuilder::add(const Items& items, std::vector<CaptureInfo>* captures) {
   uint32_t start = sequence(items, node({}));
   nfa_.starts.push_back(start);
   captures_ = nullptr;
+}
+
+void NfaBuilder::add(const Unchanged& by) {
+  word_ = static_cast<uint32_t>(nfa_.words.size());
+  const std::string spaces = by.text.empty() ? "white space" : "characters of " + written(by.text);
+  switch (by.by) {
+    case Unchanged::By::TrimmedStart: nfa_.words.push_back("no " + spaces + " in front"); break;
+    case Unchanged::By::TrimmedEnd: nfa_.words.push_back("no " + spaces + " at the end"); break;
+    case Unchanged::By::Lower: nfa_.words.push_back("no capitals"); break;
+    case Unchanged::By::WithoutPunctuation: nfa_.words.push_back("no punctuation"); break;
+    case Unchanged::By::Replace: nfa_.words.push_back("no " + written(by.text)); break;
+  }
+  nfa_.places.push_back(kReadPlace);
+  const uint32_t end = node({});
+  CodeSet set = *class_set("word");  // what is no white space
+  if (!by.text.empty()) {
+    set = {};
+    for (uint32_t c : decoded(by.text, {})) set = set.united(CodeSet::single(c));
+    set = set.complement();
+  }
+  uint32_t start = end;
+  switch (by.by) {
+    case Unchanged::By::TrimmedStart: start = split({chars(set, loop(CodeSet::any(), false, end)), end}); break;
+    case Unchanged::By::TrimmedEnd: {
+      const uint32_t again = split({});
+      nfa_.nodes[again].next = {chars(CodeSet::any(), again), chars(set, end)};
+      start = split({again, end});
+      break;
+    }
+    case Unchanged::By::Lower: start = loop(unchanged_by_lower(), false, end); break;
+    case Unchanged::By::WithoutPunctuation:
+      start = loop(CodeSet{{0x21, 0x2F}, {0x3A, 0x40}, {0x5B, 0x60}, {0x7B, 0x7E}}.complement(), false, end);
+      break;
+    case Unchanged::By::Replace: {
+      FormatItem item;
+      item.without = {{by.text, false}};
+      start = avoiding(item, CodeSet::any(), false, end);
+      break;
+    }
+  }
+  nfa_.starts.push_back(start);
 }
 
 // ---- alphabet -----------------------------------------------------------------------------------------------------
@@ -462,14 +541,59 @@ std::vector<uint32_t> coarsest_partition(uint32_t states, const std::vector<uint
 
 // ---- intersections ------------------------------------------------------------------------------------------------
 
+namespace {
+
+// The pieces that a state is in: of the formats that do not let every character follow; where each one would, of those that are not
+// at their end; else of all. What `read` changes is named where nothing else is.
+std::vector<uint32_t> wanted(const std::vector<uint32_t>& tuple, const Nfa& nfa, const Alphabet& alphabet, Closures& closures,
+                             Subsets& subsets) {
+  std::vector<uint32_t> binding, unfinished, all;
+  for (uint32_t part : tuple) {
+    bool binds = false;
+    for (uint32_t cls = 0; cls < alphabet.classes; ++cls) binds |= subsets.step(part, cls) == 0;
+    for (uint32_t core : subsets.cores(part))
+      for (const Leaf& leaf : closures[core]) {
+        if (nfa.nodes[leaf.node].kind != Nfa::Node::Kind::Chars) continue;
+        const uint32_t word = nfa.nodes[leaf.node].word;
+        all.push_back(word);
+        if (binds) binding.push_back(word);
+        if (!subsets.accepts(part)) unfinished.push_back(word);
+      }
+  }
+  const auto is_read = [&](uint32_t word) { return nfa.places[word] == kReadPlace; };
+  for (auto* list : {&binding, &unfinished, &all})
+    if (!std::all_of(list->begin(), list->end(), is_read)) std::erase_if(*list, is_read);
+  std::vector<uint32_t>& result = !binding.empty() ? binding : !unfinished.empty() ? unfinished : all;
+  std::sort(result.begin(), result.end(), [&](uint32_t a, uint32_t b) { return std::pair(nfa.places[a], a) < std::pair(nfa.places[b], b); });
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+Language intersect(NfaBuilder builder, Limits limits, Span span);
+
+}  // namespace
+
 Language intersect(const std::vector<const Items*>& formats, Limits limits) {
   NfaBuilder builder(limits);
   for (const Items* items : formats) builder.add(*items, nullptr);
+  return intersect(std::move(builder), limits, span_of(formats));
+}
+
+Language intersect(const std::vector<const Items*>& formats, const std::vector<Unchanged>& unchanged, Limits limits) {
+  NfaBuilder builder(limits);
+  builder.count_digits();
+  for (const Items* items : formats) builder.add(*items, nullptr);
+  for (const Unchanged& by : unchanged) builder.add(by);
+  return intersect(std::move(builder), limits, span_of(formats));
+}
+
+namespace {
+
+Language intersect(NfaBuilder builder, Limits limits, Span span) {
   const Nfa nfa = builder.take();
   const Alphabet alphabet(nfa.sets);
   Closures closures(nfa);
   Subsets subsets(nfa, alphabet, closures);
-  const Span span = !formats.empty() && !formats[0]->empty() ? formats[0]->front().span : Span{};
 
   using Tuple = std::vector<uint32_t>;
   std::map<Tuple, uint32_t> index;
@@ -537,10 +661,14 @@ Language intersect(const std::vector<const Items*>& formats, Limits limits) {
     }
     Language::State state;
     state.accepts = accepts[s];
+    state.wants = wanted(tuples[s], nfa, alphabet, closures, subsets);
     for (auto& [target, ranges] : to) state.edges.push_back({CodeSet(std::move(ranges)), target});
     language.states.push_back(std::move(state));
   }
+  language.words = nfa.words;
   return language;
 }
+
+}  // namespace
 
 }  // namespace ppc::formats

@@ -24,11 +24,14 @@ struct Nfa {
     std::vector<uint32_t> next;  // Split: in order of preference; Tag: one
     std::vector<Move> moves;     // Chars: disjoint sets
     uint32_t tag = 0;            // Tag: 2 * capture (begin) or 2 * capture + 1 (end)
+    uint32_t word = 0;           // Chars: what it is part of, an index into `words`
     bool loop = false;           // Split {again, on}: who comes back without having read anything goes on
   };
   std::vector<Node> nodes;
   std::vector<CodeSet> sets;
   std::vector<uint32_t> starts;  // one a format
+  std::vector<std::string> words;  // the formats' pieces as they are written: `"CLUE:"`, `{clue: text}`
+  std::vector<uint64_t> places;    // of the words, by which they are ordered
 };
 
 /// Builds several formats into one automaton, so that they share an alphabet.
@@ -37,6 +40,10 @@ class NfaBuilder {
   explicit NfaBuilder(Limits limits) : limits_(limits) {}
   /// Throws Failure. `captures` may be null: then no tags are made.
   void add(const Items&, std::vector<CaptureInfo>* captures);
+  /// The texts that stay what they are.
+  void add(const Unchanged&);
+  /// From now on an `int` has no more digits than every int of that many has.
+  void count_digits() { count_digits_ = true; }
   Nfa take() { return std::move(nfa_); }
 
  private:
@@ -56,6 +63,8 @@ class NfaBuilder {
   Nfa nfa_;
   std::map<CodeSet, uint32_t> set_index_;
   std::vector<CaptureInfo>* captures_ = nullptr;
+  uint32_t word_ = 0;
+  bool count_digits_ = false;
 };
 
 /// Whether the empty text fits.
@@ -122,9 +131,16 @@ std::vector<uint32_t> coarsest_partition(uint32_t states, const std::vector<uint
 /// A deterministic automaton over code points without captures: the intersection of formats, trimmed and minimal.
 struct Language {
   struct Edge { CodeSet chars; uint32_t to; };
-  struct State { std::vector<Edge> edges; bool accepts = false; };
+  struct State {
+    std::vector<Edge> edges;
+    bool accepts = false;
+    std::vector<uint32_t> wants;  // the pieces that one is in, where not every character may follow: indices into `words`
+  };
   std::vector<State> states;  // state 0 is the start; no states: the empty language
+  std::vector<std::string> words;
 };
 Language intersect(const std::vector<const Items*>&, Limits);
+/// Of these only the replies that stay what they are, and that have no `int` which may be too large.
+Language intersect(const std::vector<const Items*>&, const std::vector<Unchanged>&, Limits);
 
 }  // namespace ppc::formats

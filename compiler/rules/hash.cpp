@@ -47,6 +47,7 @@ uint64_t hash(const Program& p) {
   engine::Manifest m = p.manifest;  // fields, moves, rules, players, names of metrics: all of it decides what records say
   m.hash.clear();
   m.doc.clear();
+  for (engine::MoveInfo& v : m.moves) v.language.clear();  // made of the formats, which count as automata
   h.text(engine::to_json(m));
   h.word(p.frame_slots);
   for (uint32_t type : p.frame_types) h.word(type);

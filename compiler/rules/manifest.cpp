@@ -1,5 +1,6 @@
 // What the manifest takes over from the model as it is.
 #include "compiler/rules/lower.h"
+#include "runtime/engine/language.h"
 
 namespace ppc::rules {
 namespace {
@@ -42,6 +43,20 @@ engine::FieldInfo field_of(const sema::Field& f, size_t players) {
   return info;
 }
 
+/// Empty where every text fits.
+std::string language_of(const sema::Move& move) {
+  engine::Language l;
+  for (const formats::Replies::State& s : move.replies.states) {
+    engine::Language::State state{{}, s.accepts, s.wants};
+    for (const auto& e : s.edges) state.edges.push_back({e.low, e.high, e.to});
+    l.states.push_back(std::move(state));
+  }
+  if (l.states.empty()) return "";
+  l.wants = move.replies.wants;
+  l.exact = move.exact;
+  return engine::to_text(engine::to_json(l));
+}
+
 }  // namespace
 
 engine::Manifest manifest_of(const sema::Game& game, const sema::TypeTable& types, const Sources& sources) {
@@ -73,7 +88,7 @@ engine::Manifest manifest_of(const sema::Game& game, const sema::TypeTable& type
   for (const sema::Move& v : game.moves) {
     std::string form;
     for (const sema::CompiledFormat& f : v.formats) form += (form.empty() ? "" : "\n") + f.form;
-    m.moves.push_back({v.name, form, v.grammar, {}});
+    m.moves.push_back({v.name, form, v.grammar, {}, language_of(v)});
     for (uint32_t p = 0; p < game.players.size(); ++p)
       if (v.players >> p & 1) m.moves.back().players.push_back(p);
   }

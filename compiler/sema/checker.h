@@ -300,6 +300,7 @@ class Checker {
   std::map<uint32_t, bool> rule_steps_;                                 // whether they hold rules
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> steps_of_moves_;  // step, move -> that step with the move's rules
   std::vector<const std::vector<ast::FormatItem>*> move_formats_;
+  void reply_language(Move&);  // of the move that is being checked, from these
 };
 
 }  // namespace ppc::sema

@@ -11,6 +11,7 @@
 
 #include "compiler/base/source.h"
 #include "compiler/formats/automaton.h"
+#include "compiler/formats/replies.h"
 #include "compiler/base/builtin.h"
 
 namespace ppc::sema {
@@ -215,6 +216,8 @@ struct Move {
   TypeId value_type = 0;        // record: said, accepted, then captures and lets (in order of declaration)
   std::vector<std::optional<LocalId>> fields;  // the local behind each field; said and accepted have none
   std::string grammar;          // GBNF of the intersection of its formats
+  formats::Replies replies;     // the replies that fit its formats, and that its `read` leaves as they are; no states: any text
+  bool exact = true;            // false: nothing is known of its `read`
   Span span;
 };
 

@@ -137,6 +137,7 @@ void Checker::check_move(uint32_t index) {
         if (!items->empty()) report.label({items->front().span.file, items->front().span.begin, items->back().span.end}, "must fit");
     } else if (!problem.found()) {
       m.grammar = formats::grammar(move_formats_);
+      reply_language(m);
     }
   }
   ctx_ = outer;
@@ -144,6 +145,55 @@ void Checker::check_move(uint32_t index) {
   move_captures_ = std::move(captures);
   move_formats_ = std::move(formats);
   move_states_[index] = MoveState::Done;
+}
+
+namespace {
+
+/// Which texts the function leaves as they are, where `v` applies functions that this is known of to the reply.
+bool unchanged(const Value& v, std::vector<formats::Unchanged>& out) {
+  using By = formats::Unchanged::By;
+  if (v.op == Op::Reply) return true;
+  if (v.op != Op::Builtin || v.args.empty()) return false;
+  const auto constant = [&](size_t i) { return v.args.size() > i && v.args[i]->op == Op::Text ? v.args[i]->text_value : std::string(); };
+  switch (v.builtin) {
+    case B::TextTrimmed: out.insert(out.end(), {{By::TrimmedStart, ""}, {By::TrimmedEnd, ""}}); break;
+    case B::TextTrimmedStart: out.push_back({By::TrimmedStart, ""}); break;
+    case B::TextTrimmedEnd: out.push_back({By::TrimmedEnd, ""}); break;
+    case B::TextTrimmedOf:
+      if (constant(1).empty()) return false;
+      out.insert(out.end(), {{By::TrimmedStart, constant(1)}, {By::TrimmedEnd, constant(1)}});
+      break;
+    case B::TextLower: out.push_back({By::Lower, ""}); break;
+    case B::TextWithoutPunctuation: out.push_back({By::WithoutPunctuation, ""}); break;
+    case B::TextReplace:
+      if (constant(1).empty()) return false;
+      out.push_back({By::Replace, constant(1)});
+      break;
+    default: return false;
+  }
+  return unchanged(*v.args[0], out);
+}
+
+bool fits_all(const formats::Replies& r) {
+  // Any text is one state of characters, which has an edge for every first byte there is.
+  const auto& start = r.states[0];
+  return start.accepts && start.edges.front().low == 0 && start.edges.front().high == 0x7F && start.edges.front().to == 0 && start.edges.back().high == 0xF4 && r.states.size() == 8;
+}
+
+}  // namespace
+
+void Checker::reply_language(Move& m) {
+  std::vector<formats::Unchanged> reading;
+  const Statements& body = m.body.statements;
+  const bool reads = ctx_->said && !body.empty() && body[0].op == S::Let && body[0].local == *ctx_->said;
+  if (reads) m.exact = unchanged(*body[0].value, reading);
+  if (m.exact) m.replies = formats::replies(move_formats_, reading);
+  // Where nothing that has the form stays what it is, the form is still the best that can be said.
+  if (m.replies.states.empty()) {
+    m.exact = !reads;
+    m.replies = formats::replies(move_formats_, {});
+  }
+  if (!m.replies.states.empty() && fits_all(m.replies)) m.replies = {};
 }
 
 uint32_t Checker::add_rule(uint32_t move, const std::string& kind, Span span) {

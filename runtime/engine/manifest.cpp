@@ -195,6 +195,7 @@ Manifest parse_manifest(std::string_view text) {
   if (r.has("frame_types")) m.frame_types = r.indices("frame_types");
   r.each("moves", [&](const Reader& v) {
     m.moves.push_back({v.text("name"), v.text_or_empty("form"), v.text_or_empty("grammar"), v.indices("players")});
+    if (v.has("language")) m.moves.back().language = v.at("language").dump();
   });
   r.each("rules", [&](const Reader& v) {
     RuleInfo rule;
@@ -263,6 +264,7 @@ std::string to_json(const Manifest& m) {
   j["moves"] = Json::array();
   for (const MoveInfo& v : m.moves) {
     j["moves"].push_back({{"name", v.name}, {"form", v.form}, {"grammar", v.grammar}, {"players", v.players}});
+    if (!v.language.empty()) j["moves"].back()["language"] = Json::parse(v.language);
   }
   j["rules"] = Json::array();
   for (const RuleInfo& v : m.rules) {

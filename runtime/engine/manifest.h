@@ -30,8 +30,9 @@ struct FieldInfo {
 };
 
 struct PlayerInfo { std::string name, display; bool scripted = false; };
-/// form: human-readable; grammar: GBNF; players: who may make it (empty: not said).
-struct MoveInfo { std::string name; std::string form; std::string grammar; std::vector<uint32_t> players = {}; };
+/// form: human-readable; grammar: GBNF; players: who may make it (empty: not said); language: the replies that have the form, as
+/// JSON for parse_language (language.h); empty: any text.
+struct MoveInfo { std::string name; std::string form; std::string grammar; std::vector<uint32_t> players = {}; std::string language = {}; };
 /// A place that can turn a reply down: kind "format", "expect" or "forbid".
 struct RuleInfo { std::string move, kind, text; uint32_t line = 0, column = 0; };
 struct BotInfo { std::string player_name, name, doc; uint32_t player = 0, entry = 0; };  // entry: args {message text} -> reply text

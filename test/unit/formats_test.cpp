@@ -812,6 +812,95 @@ TEST(Grammar, FitsWhatTheFormatsFit) {
   EXPECT_GT(accepted, 300);
 }
 
+bool fits(const Replies& replies, const std::string& text) {
+  uint32_t state = 0;
+  for (char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    const auto& edges = replies.states[state].edges;
+    auto edge = std::find_if(edges.begin(), edges.end(), [&](const auto& e) { return e.low <= byte && byte <= e.high; });
+    if (edge == edges.end()) return false;
+    state = edge->to;
+  }
+  return replies.states[state].accepts;
+}
+
+bool unchanged(const std::vector<uint32_t>& codes, Unchanged by) {
+  const CodeSet shown = *class_set("word");
+  switch (by.by) {
+    case Unchanged::By::TrimmedStart: return codes.empty() || shown.contains(codes.front());
+    case Unchanged::By::TrimmedEnd: return codes.empty() || shown.contains(codes.back());
+    case Unchanged::By::Lower:
+      return std::all_of(codes.begin(), codes.end(), [](uint32_t c) { return !(c >= 'A' && c <= 'Z') && c != 0xC9 && c != 0x130; });
+    case Unchanged::By::WithoutPunctuation: return std::none_of(codes.begin(), codes.end(), [](uint32_t c) { return c < 0x80 && ispunct(static_cast<int>(c)); });
+    case Unchanged::By::Replace: return utf8(codes, 0, codes.size()).find(by.text) == std::string::npos;
+  }
+  return false;
+}
+
+TEST(Replies, AreWhatFitsAndStaysAsItIs) {
+  using By = Unchanged::By;
+  int accepted = 0, refused = 0, narrowed = 0;
+  for (uint32_t seed = 0; seed < 200; ++seed) {
+    Chance chance(seed + 90000);
+    std::vector<Items> formats;
+    for (uint32_t n = 1 + chance.below(2); n--;) formats.push_back(chance.sequence(0, true));
+    if (formats.size() > 1) formats[1] = read(chance.below(2) ? "{text}" : "{line} [\"\\n\" {line}]");
+    std::vector<const Items*> all;
+    std::vector<Compiled> compiled;
+    bool too_large = false;
+    for (Items& items : formats) {
+      for (auto& it : items) if (it.name) it.name->name += std::to_string(compiled.size());
+      compiled.emplace_back(items);
+      too_large |= compiled.back().too_large;
+      all.push_back(&items);
+    }
+    std::vector<Unchanged> reading;
+    for (By by : {By::TrimmedStart, By::TrimmedEnd, By::Lower, By::WithoutPunctuation})
+      if (chance.below(5) == 0) reading.push_back({by, ""});
+    if (chance.below(5) == 0) reading.push_back({By::Replace, "ab"});
+    Problem problem;
+    const Replies found = replies(all, reading, {}, &problem);
+    if (too_large || problem.found()) continue;
+    for (int i = 0; i < 20; ++i) {
+      auto codes = some_reply(chance, formats[chance.below(static_cast<uint32_t>(formats.size()))]);
+      const std::string reply = utf8(codes, 0, codes.size());
+      const bool has_form = std::all_of(compiled.begin(), compiled.end(), [&](const Compiled& c) { return c(reply).has_value(); });
+      const bool stays = std::all_of(reading.begin(), reading.end(), [&](const Unchanged& by) { return unchanged(codes, by); });
+      size_t digits = 0, most = 0;
+      for (char c : reply) most = std::max(most, digits = isdigit(static_cast<unsigned char>(c)) ? digits + 1 : 0);
+      if (most > 18) continue;
+      ASSERT_EQ(!found.states.empty() && fits(found, reply), has_form && stays) << "seed " << seed << "\n" << show(formats[0]) << "\n" << reply;
+      (has_form && stays ? accepted : refused) += 1;
+      narrowed += has_form && !stays;
+    }
+    for (const auto& state : found.states) ASSERT_LT(state.wants, found.wants.size());
+  }
+  EXPECT_GT(accepted, 300);
+  EXPECT_GT(refused, 300);
+  EXPECT_GT(narrowed, 50);
+}
+
+TEST(Replies, SayWhatIsWanted) {
+  auto wants = [](const std::vector<std::string>& texts, std::vector<Unchanged> reading, const std::string& begun) {
+    std::vector<Items> formats;
+    for (const std::string& t : texts) formats.push_back(read(t));
+    std::vector<const Items*> all;
+    for (const Items& f : formats) all.push_back(&f);
+    const Replies r = replies(all, reading);
+    uint32_t state = 0;
+    for (char c : begun)
+      for (const auto& e : r.states[state].edges)
+        if (e.low <= static_cast<uint8_t>(c) && static_cast<uint8_t>(c) <= e.high) { state = e.to; break; }
+    return r.wants[r.states[state].wants];
+  };
+  EXPECT_EQ(wants({"\"CLUE:\" {clue: text}"}, {}, ""), "\"CLUE:\"");
+  EXPECT_EQ(wants({"\"CLUE:\" {clue: text}"}, {}, "CLU"), "\"CLUE:\"");
+  EXPECT_EQ(wants({"\"a\" {n: int} (\", \" {m: word} | ~\"end\")"}, {}, "a1"), "{n: int} or \", \" or ~\"end\"");
+  EXPECT_EQ(wants({kStart, kTwoLines, kOneGuess}, {}, ""), "\"explanation:\"");
+  EXPECT_EQ(wants({kStart, kTwoLines, kOneGuess}, {}, "explanation: x\nguess: y"), "{line} or the end");
+  EXPECT_EQ(wants({"{text}"}, {{Unchanged::By::TrimmedEnd, ""}}, "a "), "no white space at the end");
+}
+
 TEST(Formats, WhatCannotMeetIsEmpty) {
   Items a = read("\"CLUE:\" {text}"), b = read("\"GUESS:\" {text}"), c = read("{letters}");
   EXPECT_TRUE(empty_intersection({&a, &b}));
