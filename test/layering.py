@@ -40,11 +40,11 @@ WALLS = [
     ("LLVM", re.compile(r"^llvm(-c)?/"), re.compile(r"\b(LLVM|llvm)[-\w]*"), "compiler/codegen"),
     ("libcurl", re.compile(r"^curl/"), re.compile(r"\bCURL\b"), "runtime/net"),
     ("libmicrohttpd", re.compile(r"^microhttpd"), re.compile(r"\bPPC_MICROHTTPD\w*"), "runtime/net"),
-    ("LibTorch", re.compile(r"^(torch|ATen|c10)/"), re.compile(r"\b[Tt]orch\w*|\$\{TORCH"), "trainers"),
+    ("LibTorch", re.compile(r"^(torch|ATen|c10)/"), re.compile(r"\b(ppc_)?[Tt]orch\w*|\$\{TORCH"), "trainers"),
 ]
 # Libraries whose folder their name does not say.
 LIBRARIES = {"ppc_rt": "runtime/text", "ppc_engine": "runtime/engine", "ppc_players": "runtime/players", "ppc_net": "runtime/net", "ppc_local": "runtime/local",
-             "ppc_model": "trainers", "ppc_nn_cpu": "trainers", "ppc_sampling": "trainers"}
+             "ppc_model": "trainers", "ppc_nn_cpu": "trainers", "ppc_nn": "trainers", "ppc_sampling": "trainers"}
 SOURCES = {".h", ".hpp", ".cpp", ".cc", ".inc", ".def"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
