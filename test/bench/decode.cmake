@@ -1,0 +1,3 @@
+if(PPC_COMPILER AND PPC_BENCH)
+  ppc_bench(constraint ppc_decode ppc_driver ppc_engine)
+endif()
