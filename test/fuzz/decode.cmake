@@ -1,0 +1,1 @@
+ppc_fuzz(language ppc_decode)
