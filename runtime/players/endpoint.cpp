@@ -38,7 +38,10 @@ std::string said_of_error(const std::string& body) {
 
 /// On one line, without what steers a terminal, and without the key: some servers repeat what they were sent.
 std::string fit_to_print(std::string text, const std::string& key) {
-  for (size_t at = 0; !key.empty() && (at = text.find(key, at)) != std::string::npos;) text.replace(at, key.size(), "(the key)");
+  auto hide = [&](std::string& in) {
+    for (size_t at = 0; !key.empty() && (at = in.find(key, at)) != std::string::npos;) in.replace(at, key.size(), "(the key)");
+  };
+  hide(text);
   std::string line;
   for (size_t i = 0; i < text.size(); ++i) {
     const auto b = static_cast<uint8_t>(text[i]);
@@ -46,7 +49,9 @@ std::string fit_to_print(std::string text, const std::string& key) {
     if (c1) ++i;
     line += b < 0x20 || b == 0x7F || c1 ? ' ' : text[i];
   }
-  return engine::lossy_utf8(line);
+  line = engine::lossy_utf8(line);
+  hide(line);  // what was replaced may have made one
+  return line;
 }
 
 class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<HttpEndpoint> {
