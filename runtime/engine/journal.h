@@ -28,6 +28,7 @@ struct Entry {
   std::optional<int64_t> prompt_tokens, reply_tokens;      // GET, where known
   std::string finish, model;                               // GET: how the reply ended, which model it says it was; empty: unknown
   Json logprobs;                                           // GET: [{token, logprob, …}]; null: unknown
+  Json sample;                                             // GET: {prompt, ids, logprobs, mask, …} of a local model; null: unknown
   int attempts = 0;                                        // GET: how often an endpoint was asked; 0: none was
 };
 

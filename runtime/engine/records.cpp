@@ -332,6 +332,7 @@ std::string episode_line(const Record& r) {
           j.add("reward", Json());
           j.add("tokens", e.reply_tokens ? Json(*e.reply_tokens) : Json());
           j.add("logprobs", e.logprobs);
+          if (!e.sample.is_null()) j.add("sample", e.sample);
           if (!e.finish.empty()) j.add("finish", e.finish);
           if (!e.valid) j.add("invalid_utf8", true);
           if (e.who < last.size()) last[e.who] = messages.items().size();

@@ -90,6 +90,7 @@ struct ModelOptions {
   int64_t cache_tokens = 0;        // tokens of all conversations whose keys and values are kept; 0: half of the free memory
   int64_t batch = 0;               // conversations that are continued at once at most; 0: 256
   std::string template_variables;  // JSON object: what the chat template sees beside messages, such as {"enable_thinking": false}
+  bool operator==(const ModelOptions&) const = default;
 };
 
 struct Statistics {
@@ -110,6 +111,12 @@ class Model {
   /// What has been asked and all that follows fails as stopped.
   virtual void stop() = 0;
 };
+
+/// The folder that a name stands for: the folder itself, or "ORGANISATION/NAME" in Hugging Face's cache (HF_HUB_CACHE, HF_HOME/hub,
+/// ~/.cache/huggingface/hub). A name that stands for none is given back as it is.
+std::string model_folder(const std::string& name);
+/// The names in that cache, in alphabetical order.
+std::vector<std::string> cached_models();
 
 /// Loads the plugin, and the model. Throws std::runtime_error, "FILE: what is wrong".
 std::shared_ptr<Model> load_model(const ModelOptions&);

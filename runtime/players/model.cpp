@@ -168,13 +168,87 @@ EndpointOptions read_endpoint(const std::string& file, const std::string& name, 
   return o;
 }
 
+/// A text, or a list of texts.
+std::vector<std::string> texts(Reader& r, const std::string& key) {
+  std::vector<std::string> out;
+  const Json* v = r.get(key);
+  if (!v) return out;
+  const Json one = Json::List{*v};
+  for (const Json& s : (v->is_list() ? *v : one).items()) {
+    if (!s.is_text() || s.as_text().empty()) r.fail(key, "expected a text or a list of texts, found " + engine::describe(*v));
+    out.push_back(s.as_text());
+  }
+  return out;
+}
+
+int64_t whole(Reader& r, const std::string& key, int64_t otherwise, int64_t low) {
+  const Json* v = r.get(key);
+  if (!v) return otherwise;
+  if (!v->is_int() || v->as_int() < low) r.fail(key, "expected an int from " + std::to_string(low) + " on, found " + engine::describe(*v));
+  return v->as_int();
+}
+
+/// What `--local` says, and a player of the players file.
+void read_model(Reader& r, local::ModelOptions& m) {
+  m.device = r.text("device");
+  m.precision = r.text("precision");
+  if (!m.precision.empty() && m.precision != "float32" && m.precision != "bfloat16") r.fail("precision", "expected float32 or bfloat16, found `" + m.precision + "`");
+  m.threads = static_cast<int>(whole(r, "threads", 0, 1));
+  m.cache_tokens = whole(r, "cache_tokens", 0, 1);
+  m.batch = whole(r, "batch", 0, 1);
+  if (const Json* v = r.get("template")) {
+    if (!v->is_object()) r.fail("template", "expected an object, found " + engine::describe(*v));
+    m.template_variables = engine::to_text(*v);
+  }
+}
+
+/// What `--sampling` says, and a player of the players file.
+void read_sampling(Reader& r, LocalOptions& o) {
+  local::Sampling& s = o.sampling;
+  s.temperature = r.number("temperature", s.temperature, 0, 100);
+  s.top_p = r.number("top_p", s.top_p, 0.000001, 1);
+  s.min_p = r.number("min_p", s.min_p, 0, 1);
+  s.top_k = whole(r, "top_k", s.top_k, 0);
+  s.repetition_penalty = r.number("repetition_penalty", s.repetition_penalty, 0.01, 100);
+  s.max_tokens = whole(r, "max_tokens", s.max_tokens, 1);
+  s.seed = static_cast<uint64_t>(whole(r, "seed", 0, INT64_MIN));
+  s.stop = texts(r, "stop");
+  if (const Json* v = r.get("logprobs")) {
+    if (!v->is_bool() && !(v->is_int() && v->as_int() >= 0 && v->as_int() <= 20)) r.fail("logprobs", "expected true, false or how many alternatives (20 at most), found " + engine::describe(*v));
+    o.logprobs = v->is_int() || v->as_bool();
+    if (v->is_int()) s.top_logprobs = static_cast<int>(v->as_int());
+  }
+  if (const Json* v = r.get("mask")) {
+    // `on` and `off` are true and false in YAML.
+    const auto mask = v->is_bool() ? std::optional(v->as_bool() ? local::Masking::On : local::Masking::Off) : v->is_text() ? local::masking_of(v->as_text()) : std::nullopt;
+    if (!mask) r.fail("mask", "expected off, diagnose or on, found " + engine::describe(*v));
+    o.masking = *mask;
+  }
+  o.system = r.text("system");
+  o.name = r.text("name");
+}
+
+PlayerConfig read_local(const std::string& file, const std::string& role, const Json& json) {
+  PlayerConfig p;
+  Reader r(file, "players." + role, json);
+  p.model.folder = r.text("local");
+  if (p.model.folder.empty()) r.fail("local", "expected a model's folder");
+  p.spec = "local:" + p.model.folder;
+  read_model(r, p.model);
+  read_sampling(r, p.local);
+  r.done();
+  return p;
+}
+
 PlayerConfig read_player(const std::string& file, const std::string& role, const Json& json) {
   PlayerConfig p;
   if (json.is_text()) {
     p.spec = json.as_text();
     if (p.spec.rfind("openai:", 0) == 0) p.options.model = p.spec.substr(7);
+    if (p.spec.rfind("local:", 0) == 0) p.model.folder = p.spec.substr(6);
     return p;
   }
+  if (json.is_object() && json.find("local")) return read_local(file, role, json);
   Reader r(file, role.empty() ? "" : "players." + role, json);
   p.options.model = r.text("model");
   if (p.options.model.empty()) r.fail("model", "missing: the model's name at its endpoint");
@@ -244,12 +318,11 @@ std::unique_ptr<Player> make_model(std::shared_ptr<Endpoint> endpoint, std::shar
   return std::make_unique<Model>(std::move(endpoint), std::move(options));
 }
 
-ModelOptions model_options(const std::string& model, const std::vector<std::string>& settings) {
-  Json json = Json::object();
-  json.add("model", model);
+namespace {
+void add_settings(Json& json, const char* option, const std::vector<std::string>& settings) {
   for (const std::string& s : settings) {
     const size_t at = s.find('=');
-    if (at == std::string::npos) throw InputError("--sampling takes NAME=VALUE, not `" + s + "`");
+    if (at == std::string::npos) throw InputError(std::string(option) + " takes NAME=VALUE, not `" + s + "`");
     Json value;
     try {
       value = engine::parse_json(s.substr(at + 1), "");
@@ -258,7 +331,30 @@ ModelOptions model_options(const std::string& model, const std::vector<std::stri
     }
     json.set(s.substr(0, at), std::move(value));
   }
+}
+}  // namespace
+
+ModelOptions model_options(const std::string& model, const std::vector<std::string>& settings) {
+  Json json = Json::object();
+  json.add("model", model);
+  add_settings(json, "--sampling", settings);
   return read_player("--sampling", "", json).options;
+}
+
+PlayerConfig local_options(const std::string& folder, const std::vector<std::string>& settings, const std::vector<std::string>& model) {
+  PlayerConfig p;
+  p.spec = "local:" + folder;
+  Json sampling = Json::object(), load = Json::object();
+  add_settings(sampling, "--sampling", settings);
+  add_settings(load, "--local", model);
+  const std::string first = "--sampling", second = "--local";  // a reader keeps no copies
+  Reader r(first, "", sampling), m(second, "", load);
+  read_sampling(r, p.local);
+  r.done();
+  read_model(m, p.model);
+  m.done();
+  p.model.folder = folder;
+  return p;
 }
 
 std::string load_key(const std::string& path) {

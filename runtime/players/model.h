@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/players/endpoint.h"
+#include "runtime/players/local.h"
 
 namespace ppc::players {
 
@@ -23,9 +24,11 @@ std::unique_ptr<Player> make_model(std::shared_ptr<Endpoint>, std::shared_ptr<co
 
 /// A player of a players file: a model, or one of the other forms ("bot:fixed").
 struct PlayerConfig {
-  std::string spec;          // "openai:MODEL", "bot:NAME", …
+  std::string spec;          // "openai:MODEL", "local:DIR", "bot:NAME", …
   std::string endpoint;      // a name of `endpoints`; empty: the default one
   ModelOptions options;
+  LocalOptions local;        // of local:DIR
+  local::ModelOptions model;
 };
 struct PlayersConfig {
   std::map<std::string, EndpointOptions> endpoints;
@@ -36,6 +39,8 @@ struct PlayersConfig {
 PlayersConfig load_players(const std::string& path);
 /// From settings such as "temperature=0.7", with the names that a player has in a players file. Throws engine::InputError.
 ModelOptions model_options(const std::string& model, const std::vector<std::string>& settings);
+/// The same of a local model. `settings`: as `sampling` of a player; `model`: such as "device=cuda". Throws engine::InputError.
+PlayerConfig local_options(const std::string& folder, const std::vector<std::string>& settings, const std::vector<std::string>& model);
 /// What environment variables say: OPENAI_BASE_URL and OPENAI_API_KEY. Throws engine::InputError.
 EndpointOptions default_endpoint(const std::string& base_url);
 /// The content of a file that only its owner may read, without white space around it. Throws engine::InputError.

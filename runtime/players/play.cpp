@@ -17,6 +17,7 @@ void Sitting::take(engine::Worker& worker, Reply reply, const std::function<void
     e.finish = finish_name(reply.finish);
     e.model = std::move(reply.model);
     e.logprobs = std::move(reply.logprobs);
+    e.sample = std::move(reply.sample);
     e.attempts = reply.attempts;
     break;
   }

@@ -29,7 +29,11 @@ Finish finish_of(const std::string& name) {
   return Finish::Unknown;
 }
 
-std::string Spec::model_name() const { return kind == "bot" ? "bot-" + argument : kind == "openai" || kind == "local" ? argument : kind; }
+std::string Spec::model_name() const {
+  if (kind != "local") return kind == "bot" ? "bot-" + argument : kind == "openai" ? argument : kind;
+  const std::string folder = argument.substr(0, argument.find_last_not_of('/') + 1);
+  return folder.substr(folder.rfind('/') + 1);
+}
 
 Spec parse_spec(const std::string& text) {
   const size_t at = text.find(':');

@@ -37,6 +37,7 @@ struct Reply {
   bool valid = true;          // false: `text` is what could be read of bytes that are no UTF-8
   Finish finish = Finish::Unknown;
   engine::Json logprobs = {};  // [{token, logprob, …}]; null where unknown
+  engine::Json sample = {};    // of a local model: what was fed and sampled, see docs/records.md; null where unknown
   std::string model = {};     // which model it says it was; empty where unknown
   int attempts = 0;           // how often it was asked; 0: not over a network
   std::string sent = {};      // when it was asked, local time, ISO 8601; empty: just now

@@ -23,6 +23,7 @@ Json reply_json(const std::string& episode, uint32_t player, const Reply& r) {
   if (r.reply_tokens) j.add("reply_tokens", *r.reply_tokens);
   if (!r.model.empty()) j.add("model", r.model);
   if (!r.logprobs.is_null()) j.add("logprobs", r.logprobs);
+  if (!r.sample.is_null()) j.add("sample", r.sample);
   j.add("attempts", r.attempts);
   return j;
 }
@@ -85,6 +86,7 @@ ReplyLog::ReplyLog(std::string path, bool resume) : path_(std::move(path)) {
         r.reply_tokens = number("reply_tokens");
         r.model = text("model");
         if (const Json* l = j.find("logprobs")) r.logprobs = *l;
+        if (const Json* l = j.find("sample")) r.sample = *l;
         r.attempts = static_cast<int>(number("attempts").value_or(1));
         left_[{text("episode"), static_cast<uint32_t>(*number("player"))}].push_back(std::move(r));
       } catch (const engine::InputError&) {

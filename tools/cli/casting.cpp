@@ -112,7 +112,6 @@ std::vector<Casting> cast_players(const Manifest& m, const Options& options, con
     } catch (const InputError& e) {
       throw UsageError(e.what());
     }
-    if (who.spec.kind == "local") throw UsageError("this build has no `local:` players yet; there are bot:NAME, script:FILE, human and openai:MODEL");
     if (who.spec.kind == "bot") players::make_bot(m, static_cast<uint32_t>(i), who.spec.argument);  // says so now if there is none
     if (who.spec.kind == "script") who.replies = std::make_shared<std::vector<std::string>>(players::load_replies(who.spec.argument));
   };
@@ -121,6 +120,10 @@ std::vector<Casting> cast_players(const Manifest& m, const Options& options, con
       if ((role != "*") != by_name) continue;
       for (const size_t i : roles_of(role)) {
         cast(i, player.spec);
+        if (out[i].spec.kind == "local") {
+          out[i].local = std::make_shared<players::LocalOptions>(player.local);
+          out[i].folder = player.model;
+        }
         if (out[i].spec.kind != "openai") continue;
         out[i].endpoint = player.endpoint;
         out[i].model = std::make_shared<players::ModelOptions>(player.options);
@@ -134,6 +137,10 @@ std::vector<Casting> cast_players(const Manifest& m, const Options& options, con
       for (const size_t i : roles_of(role)) {
         cast(i, spec);
         if (out[i].spec.kind == "openai") out[i].model = std::make_shared<players::ModelOptions>(players::model_options(out[i].spec.argument, options.all("--sampling")));
+        if (out[i].spec.kind != "local") continue;
+        const players::PlayerConfig c = players::local_options(out[i].spec.argument, options.all("--sampling"), options.all("--local"));
+        out[i].local = std::make_shared<players::LocalOptions>(c.local);
+        out[i].folder = c.model;
       }
     }
   }
@@ -199,9 +206,31 @@ std::shared_ptr<net::Transport> reach_models(const std::vector<Casting*>& castin
   return transport;
 }
 
-std::unique_ptr<players::Player> make_player(const Manifest& m, uint32_t player, const Casting& who) {
+std::vector<std::shared_ptr<local::Model>> load_models(const std::vector<Casting*>& casting) {
+  std::vector<std::shared_ptr<local::Model>> out;
+  std::vector<const local::ModelOptions*> with;
+  for (Casting* who : casting) {
+    if (who->spec.kind != "local") continue;
+    for (size_t i = 0; i < out.size() && !who->loaded; ++i)
+      if (*with[i] == who->folder) who->loaded = out[i];
+    if (who->loaded) continue;
+    try {
+      local::ModelOptions found = who->folder;
+      found.folder = local::model_folder(found.folder);
+      who->loaded = local::load_model(found);
+    } catch (const std::runtime_error& e) {
+      throw engine::InputError(e.what());
+    }
+    out.push_back(who->loaded);
+    with.push_back(&who->folder);
+  }
+  return out;
+}
+
+std::unique_ptr<players::Player> make_player(const Manifest& m, uint32_t player, const Casting& who, uint64_t seed) {
   if (who.spec.kind == "bot") return players::make_bot(m, player, who.spec.argument);
   if (who.spec.kind == "script") return players::make_script(who.replies);
+  if (who.spec.kind == "local") return players::make_local(who.loaded, who.local, seed);
   return players::make_model(who.reached, who.model);
 }
 
@@ -213,7 +242,7 @@ Record make_record(const Game& game, const std::vector<Casting>& casting, const 
   r.episode = c.position * static_cast<uint32_t>(repeats) + c.repeat;
   r.repeat = c.repeat;
   r.seed = mix_seed(seed, c.experiment->index, c.position, c.repeat);
-  for (const Casting& who : casting) r.models.push_back(who.spec.kind.empty() ? "" : who.spec.model_name());
+  for (const Casting& who : casting) r.models.push_back(who.spec.kind.empty() ? "" : who.local && !who.local->name.empty() ? who.local->name : who.spec.model_name());
   return r;
 }
 

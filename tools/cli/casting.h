@@ -26,6 +26,9 @@ struct Casting {
   std::string endpoint;                                     // openai: which one; empty: the default
   std::shared_ptr<players::ModelOptions> model;             // openai
   std::shared_ptr<players::Endpoint> reached;               // openai, once it is
+  std::shared_ptr<players::LocalOptions> local;             // local
+  local::ModelOptions folder;                               // local
+  std::shared_ptr<local::Model> loaded;                     // local, once it is
 };
 
 /// `--instances`, or what lies beside the game, or one instance of defaults. Throws engine::InputError.
@@ -44,8 +47,10 @@ std::vector<Casting*> pointers(std::vector<Casting>&);
 /// Makes the endpoints of the models, if there are any, one for all that name it; else there is no transport. Throws engine::InputError,
 /// engine::SystemError.
 std::shared_ptr<net::Transport> reach_models(const std::vector<Casting*>&, const Options&, const players::PlayersConfig&);
-/// A bot, a script or a model; not for humans.
-std::unique_ptr<players::Player> make_player(const engine::Manifest&, uint32_t player, const Casting&);
+/// Loads the local models, if there are any, one for all that name it with the same settings; the list of them. Throws engine::InputError.
+std::vector<std::shared_ptr<local::Model>> load_models(const std::vector<Casting*>&);
+/// A bot, a script or a model; not for humans. `seed`: the episode's.
+std::unique_ptr<players::Player> make_player(const engine::Manifest&, uint32_t player, const Casting&, uint64_t seed);
 /// What is known of an episode before it is played. `seed` is the run's.
 engine::Record make_record(const Game&, const std::vector<Casting>&, const Chosen&, uint64_t repeats, uint64_t seed);
 

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "runtime/engine/json.h"
+#include "runtime/local/inference.h"
 #include "tools/cli/cli.h"
 
 namespace ppc::cli {
@@ -120,8 +121,14 @@ int list(const Args& args) {
   if (what == "games") return list_games(options.has("--json"));
   if (what == "players") return list_players(options);
   if (what == "models") {
-    if (options.has("--json")) return print(Json::list());
-    std::printf("none: this build has no openai: or local: players yet\n");
+    const std::vector<std::string> names = local::cached_models();
+    if (options.has("--json")) {
+      Json all = Json::list();
+      for (const std::string& name : names) all.push("local:" + name);
+      return print(all);
+    }
+    for (const std::string& name : names) std::printf("local:%s\n", name.c_str());
+    std::printf("%slocal:DIR for any folder with a model, openai:MODEL for any model at an endpoint\n", names.empty() ? "" : "\n");
     return 0;
   }
   throw UsageError("list what? games, players or models, not `" + what + "`");

@@ -38,12 +38,14 @@ that lets all end together.
   --instances FILE      YAML or JSON (default: instances/instances.json or .yaml in the game's folder)
   --experiment NAME     only this experiment
   --id N                only instances with this game_id
-  --player ROLE=SPEC    who plays (without `ROLE=`: every role): bot:NAME, script:FILE (a YAML or JSON list of replies), human, or openai:MODEL
+  --player ROLE=SPEC    who plays (without `ROLE=`: every role): bot:NAME, script:FILE (a YAML or JSON list of replies), human,
+                        openai:MODEL, or local:DIR (a Hugging Face model's folder)
                         (default: the role's first bot; on a terminal a human when it has none)
   --players FILE        who plays, and how models are reached and asked (docs/endpoints.md); --player goes first
   --base-url URL        the endpoint of openai:MODEL, such as http://127.0.0.1:8000/v1 (default: OPENAI_BASE_URL);
                         its key is taken from OPENAI_API_KEY
-  --sampling NAME=VALUE temperature, max_tokens, stop, … for every openai:MODEL of --player
+  --sampling NAME=VALUE temperature, max_tokens, stop, … for every openai:MODEL and local:DIR of --player
+  --local NAME=VALUE    device, precision, threads, cache_tokens, … for every local:DIR of --player (docs/models.md)
   --script FILE         replies of all roles without --player: lines `role: reply` in the order they are asked
   --episodes N          the first N of the chosen instances of each game (default: all with --out, else 1)
   --repeat K            each instance K times (default 1)
@@ -149,7 +151,7 @@ struct Tree {
 int play(const Args& args) {
   const Options options(args,
                         {"--instances", "--experiment", "--id", "--player", "--script", "--episodes", "--repeat", "--seed",
-                         "--draws", "--branch", "--jobs", "--out", "--resources", "--set", "--engine", "--players", "--base-url", "--sampling", "--in-flight"},
+                         "--draws", "--branch", "--jobs", "--out", "--resources", "--set", "--engine", "--players", "--base-url", "--sampling", "--local", "--in-flight"},
                         {"--json", "--resume"});
   if (options.rest().empty()) throw UsageError("which game?");
   const bool several = options.rest().size() > 1;
@@ -172,7 +174,7 @@ int play(const Args& args) {
     for (const auto& other : games)
       if (other->manifest().game == g->manifest().game) throw UsageError("`" + g->manifest().game + "` twice");
     g->casting = cast_players(g->manifest(), options, config, terminal ? Otherwise::BotOrHuman : Otherwise::Bot, several);
-    for (const Casting& c : g->casting) human = human || c.spec.kind == "human", model = model || c.spec.kind == "openai";
+    for (const Casting& c : g->casting) human = human || c.spec.kind == "human", model = model || c.spec.kind == "openai" || c.spec.kind == "local";
     games.push_back(std::move(g));
   }
   for (const std::string& role : several ? named_roles(options, config) : std::vector<std::string>{}) {
@@ -260,6 +262,7 @@ int play(const Args& args) {
   for (const auto& g : games)
     for (Casting* c : pointers(g->casting)) everybody.push_back(c);
   const std::shared_ptr<net::Transport> transport = reach_models(everybody, options, config);
+  const std::vector<std::shared_ptr<local::Model>> models = load_models(everybody);
 
   std::map<size_t, Tree> played;  // those that wait for an earlier one to be shown
   size_t shown = 0;
@@ -272,6 +275,7 @@ int play(const Args& args) {
   Progress progress(tasks.size(), before, model && !human, transport, control);
   for (const Casting* c : everybody)
     if (c->reached) progress.watch(c->reached);
+  for (const auto& m : models) progress.watch(m);
 
   auto begin = [&](size_t index) {
     const Playing& g = *tasks[index].of;
@@ -286,8 +290,8 @@ int play(const Args& args) {
       const Casting& who = g.casting[i];
       if (who.from_script) cast[i] = players::make_speaker(conversation, m.players[i].name);
       else if (who.spec.kind == "human") cast[i] = players::make_human(lines, std::cout, m, i, colour);
-      else cast[i] = make_player(m, i, who);
-      if (log && who.spec.kind == "openai") cast[i] = players::make_logged(std::move(cast[i]), log, name, i);
+      else cast[i] = make_player(m, i, who, r.seed);
+      if (log && (who.reached || who.loaded)) cast[i] = players::make_logged(std::move(cast[i]), log, name, i);
     }
     auto setting = std::make_shared<Setting>(Setting{g.game.module, c.experiment->segment, c.instance->segment, g.resources});
     auto sitting = std::make_unique<players::Sitting>(Episode(setting, r.seed), std::move(cast));

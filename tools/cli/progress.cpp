@@ -55,6 +55,8 @@ void Progress::watch(std::shared_ptr<players::Endpoint> endpoint) {
   if (std::find(watched_.begin(), watched_.end(), endpoint) == watched_.end()) watched_.push_back(std::move(endpoint));
 }
 
+void Progress::watch(std::shared_ptr<local::Model> model) { models_.push_back(std::move(model)); }
+
 void Progress::over(bool played, uint64_t violations, double cost) {
   ++done_;
   played_ += played;
@@ -72,9 +74,14 @@ std::string Progress::line(bool last) const {
     const players::EndpointCounts& c = endpoint->counts();
     replies += c.replies, retries += c.retries, prompt += c.prompt_tokens, reply += c.reply_tokens;
   }
-  out += ", " + std::to_string(replies) + " replies (" + rounded(static_cast<double>(replies) / seconds, 1) + " a second)";
+  if (!watched_.empty()) out += ", " + std::to_string(replies) + " replies (" + rounded(static_cast<double>(replies) / seconds, 1) + " a second)";
+  for (const auto& model : models_) {
+    const local::Statistics s = model->statistics();
+    prompt += static_cast<uint64_t>(s.prompt_tokens), reply += static_cast<uint64_t>(s.reply_tokens);
+  }
   if (retries) out += ", " + std::to_string(retries) + (retries == 1 ? " retry" : " retries");
   if (prompt + reply) out += ", tokens " + std::to_string(prompt) + " + " + std::to_string(reply);
+  if (!models_.empty()) out += " (" + rounded(static_cast<double>(prompt + reply) / seconds, 0) + " a second)";
   if (const double cost = cost_; cost > 0) out += ", cost " + rounded(cost, 4);
   if (last) out += ", " + duration(seconds);
   else if (done && done < total_) out += ", " + duration(seconds / static_cast<double>(done) * static_cast<double>(total_ - done)) + " left";
@@ -89,7 +96,8 @@ void Progress::run() {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     if (control_.stop && !stopped) {
       stopped = true;
-      transport_->stop();
+      if (transport_) transport_->stop();
+      for (const auto& model : models_) model->stop();
     }
     if (now() - shown < (terminal_ ? 0.5 : 30)) continue;
     shown = now();

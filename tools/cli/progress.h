@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/local/inference.h"
 #include "runtime/players/endpoint.h"
 #include "runtime/players/run.h"
 
@@ -22,6 +23,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   /// An endpoint's counts are shown, once.
   void watch(std::shared_ptr<players::Endpoint>);
+  void watch(std::shared_ptr<local::Model>);
   /// An episode is over. Thread-safe.
   void over(bool played, uint64_t violations, double cost);
   /// The last line.
@@ -36,6 +38,7 @@ class Progress {
   std::shared_ptr<net::Transport> transport_;
   players::RunControl& control_;
   std::vector<std::shared_ptr<players::Endpoint>> watched_;
+  std::vector<std::shared_ptr<local::Model>> models_;
   std::atomic<uint64_t> done_{0}, played_{0}, violations_{0};
   std::atomic<double> cost_{0};
   double began_ = 0;

@@ -21,9 +21,9 @@ const std::string kHelp =
 Offers a page on which people play, with models or with each other; docs/serve.md. Prints a link for each role without a --player:
 whoever opens it is that player.
 
-  --player ROLE=SPEC    who plays: human, bot:NAME, script:FILE, or openai:MODEL (default: human)
+  --player ROLE=SPEC    who plays: human, bot:NAME, script:FILE, openai:MODEL or local:DIR (default: human)
   --time-limit SECONDS  who does not answer in time has left (default: no limit)
-  --players FILE, --base-url URL, --sampling NAME=VALUE
+  --players FILE, --base-url URL, --sampling NAME=VALUE, --local NAME=VALUE
                         models, as for `ppc play`
   --instances FILE, --experiment NAME, --id N, --episodes N, --repeat K, --seed S, --set NAME=VALUE, --resources DIR, --engine E
                         what is played, as for `ppc play` (default: all instances, in their order)
@@ -35,7 +35,7 @@ Examples:
 )";
 
 int serve_people(const Args& args) {
-  const Options options(args, server_options({"--player", "--players", "--base-url", "--sampling", "--instances", "--experiment", "--id", "--episodes", "--repeat", "--seed", "--set", "--resources", "--engine", "--out", "--time-limit"}), {"--json"});
+  const Options options(args, server_options({"--player", "--players", "--base-url", "--sampling", "--local", "--instances", "--experiment", "--id", "--episodes", "--repeat", "--seed", "--set", "--resources", "--engine", "--out", "--time-limit"}), {"--json"});
   if (options.rest().size() != 1) throw UsageError(options.rest().empty() ? "which game?" : "one game at a time");
   const uint64_t repeat = options.number("--repeat", 1, 1, 1'000'000);
   Patches patches;
@@ -51,6 +51,7 @@ int serve_people(const Args& args) {
   const SegmentPtr resources = load_resources(*game.module, game.folder, options.value("--resources"), false);
   const uint64_t seed = options.has("--seed") ? options.number("--seed", 0) : (uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   const std::shared_ptr<net::Transport> transport = reach_models(pointers(casting), options, config);
+  const std::vector<std::shared_ptr<local::Model>> models = load_models(pointers(casting));
   std::unique_ptr<RecordWriter> writer;
   if (options.has("--out")) writer = std::make_unique<RecordWriter>(options.value("--out"));
 
@@ -64,11 +65,12 @@ int serve_people(const Args& args) {
   const std::vector<serve::Seat> seats = table.seats;
   table.begin = [&](size_t index) {
     const Chosen& c = chosen[index];
+    const uint64_t played_with = mix_seed(seed, c.experiment->index, c.position, c.repeat);
     players::Cast cast(casting.size());
     for (uint32_t i = 0; i < casting.size(); ++i)
-      if (!m.players[i].scripted && casting[i].spec.kind != "human") cast[i] = make_player(m, i, casting[i]);
+      if (!m.players[i].scripted && casting[i].spec.kind != "human") cast[i] = make_player(m, i, casting[i], played_with);
     auto setting = std::make_shared<Setting>(Setting{game.module, c.experiment->segment, c.instance->segment, resources});
-    return std::make_unique<players::Sitting>(Episode(setting, mix_seed(seed, c.experiment->index, c.position, c.repeat)), std::move(cast));
+    return std::make_unique<players::Sitting>(Episode(setting, played_with), std::move(cast));
   };
   bool failed = false;
   const bool json = options.has("--json");
@@ -101,17 +103,20 @@ int serve_people(const Args& args) {
   struct Leave {
     std::shared_ptr<serve::Table> table;
     std::shared_ptr<net::Transport> transport;
+    std::vector<std::shared_ptr<local::Model>> models;
     ~Leave() {
       if (transport) transport->stop();
+      for (const auto& model : models) model->stop();
       table->stop();
     }
-  } leave{people, transport};
+  } leave{people, transport, models};
   Served served;
   served.own_secrets = true;
   served.handler = [people](std::shared_ptr<net::Exchange> e) { people->answer(std::move(e)); };
   served.every_second = [people] { people->tick(); };
-  served.stopping = [people, transport] {
+  served.stopping = [people, transport, models] {
     if (transport) transport->stop();
+    for (const auto& model : models) model->stop();
     people->stop();
   };
   served.ready = [&](const std::string& url, bool) {

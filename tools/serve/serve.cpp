@@ -115,18 +115,20 @@ int serve(const Options& options, Served served) {
 
 int run_serve(const Args& args) {
   constexpr const char* help =
-      "usage: ppc serve env GAME… | ppc serve play GAME\n\n"
+      "usage: ppc serve env GAME… | ppc serve play GAME | ppc serve model DIR…\n\n"
       "  env     games for programs, over HTTP: reset, step, state (OpenEnv)\n"
       "  play    a page on which people play, with models or with each other\n\n"
-      "Both listen on this machine only, unless --host says otherwise; docs/serve.md.\n"
-      "`ppc serve env --help` and `ppc serve play --help` explain each.\n\n"
+      "  model   local models as an OpenAI-compatible endpoint\n\n"
+      "All listen on this machine only, unless --host says otherwise; docs/serve.md.\n"
+      "`ppc serve env --help` and so on explain each.\n\n"
       "Example:\n"
       "  ppc serve play taboo --player describer=bot:spelling\n";
   if (!args.empty() && args[0] == "env") return serve_env(Args(args.begin() + 1, args.end()));
   if (!args.empty() && args[0] == "play") return serve_play(Args(args.begin() + 1, args.end()));
+  if (!args.empty() && args[0] == "model") return serve_model(Args(args.begin() + 1, args.end()));
   return run_verb("serve", help, args, [&]() -> int {
-    if (args.empty()) throw UsageError("what? There is env and play");
-    throw UsageError("`" + args[0] + "` is nothing that can be served: there is env and play");
+    if (args.empty()) throw UsageError("what? There is env, play and model");
+    throw UsageError("`" + args[0] + "` is nothing that can be served: there is env, play and model");
   });
 }
 

@@ -13,6 +13,7 @@ namespace ppc::cli {
 
 int serve_env(const Args&);
 int serve_play(const Args&);
+int serve_model(const Args&);
 
 /// The options that all servers take a value for; the flag `--json` beside them.
 std::vector<std::string> server_options(std::vector<std::string> more);

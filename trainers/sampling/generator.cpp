@@ -62,6 +62,7 @@ struct Task {
 }  // namespace
 
 struct Generator::State {
+  std::unique_ptr<nn::Network> network;
   Options options;
   mutable std::mutex mutex;
   std::condition_variable wake;
@@ -78,9 +79,10 @@ struct Generator::State {
   std::thread thread;
 };
 
-Generator::Generator(std::unique_ptr<nn::Network> network, Options options) : network_(std::move(network)), state_(std::make_unique<State>()) {
+Generator::Generator(std::unique_ptr<nn::Network> network, Options options) : state_(std::make_shared<State>()) {
+  state_->network = std::move(network);
   state_->options = options;
-  state_->thread = std::thread([this] { run(); });
+  state_->thread = std::thread([state = state_] { run(*state); });
 }
 
 Generator::~Generator() {
@@ -90,8 +92,12 @@ Generator::~Generator() {
     state_->ending = true;
   }
   state_->wake.notify_all();
-  state_->thread.join();
+  // What a job held may have been the last to hold this.
+  if (state_->thread.get_id() == std::this_thread::get_id()) state_->thread.detach();
+  else state_->thread.join();
 }
+
+const nn::Network& Generator::network() const { return *state_->network; }
 
 std::shared_ptr<Line> Generator::open() { return std::make_shared<Line>(); }
 
@@ -110,7 +116,7 @@ void Generator::submit(std::shared_ptr<Line> line, std::vector<TokenId> prompt, 
   append(*line, prompt);
   Task task{.line = line, .job = std::move(job), .fed = std::exchange(line->appended, {})};
   task.prompt = static_cast<int64_t>(task.kept().ids.size() + task.fed.size());
-  const int64_t context = network_->config().max_position_embeddings;
+  const int64_t context = network().config().max_position_embeddings;
   Job::End end{.prompt_tokens = task.prompt, .failed = true};
   if (task.prompt == 0) {
     end.failure.error = "there is nothing to be continued: the prompt is empty";
@@ -143,9 +149,8 @@ local::Statistics Generator::statistics() const {
   return state_->statistics;
 }
 
-void Generator::run() {
-  State& s = *state_;
-  nn::Network& net = *network_;
+void Generator::run(State& s) {
+  nn::Network& net = *s.network;
   const int64_t page = net.page_size(), context = net.config().max_position_embeddings;
 
   auto unindex = [&](const Kept& k, uint64_t h) {

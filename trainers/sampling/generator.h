@@ -62,14 +62,13 @@ class Generator {
   /// Every job fails as stopped, those to come as well.
   void stop();
 
-  const nn::Network& network() const { return *network_; }
+  const nn::Network& network() const;
   local::Statistics statistics() const;
 
  private:
   struct State;
-  void run();
-  std::unique_ptr<nn::Network> network_;
-  std::unique_ptr<State> state_;
+  static void run(State&);
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace ppc::sampling

@@ -1,0 +1,268 @@
+#include "trainers/local/model.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <mutex>
+
+#include "runtime/engine/episode.h"
+#include "trainers/decode/constraint.h"
+#include "trainers/model/chat.h"
+#include "trainers/sampling/generator.h"
+
+namespace ppc::trainers {
+namespace {
+
+using local::Ask;
+using local::Failure;
+using local::Masking;
+using local::Message;
+using local::Reply;
+using local::Sample;
+using model::TokenId;
+
+/// What all conversations of a model have in common.
+struct Shared {
+  std::shared_ptr<const model::Tokenizer> tokenizer;
+  std::shared_ptr<const model::ChatTemplate> chat;
+  engine::Json variables;
+  std::vector<TokenId> ends;  // of the generation configuration
+  std::string name, description;
+  int64_t context = 0, vocab_size = 0;
+
+  /// The tokens of a move's form. Made once for each form: a run has few.
+  std::shared_ptr<const decode::Constraint> constraint(const std::string& language) {
+    std::lock_guard lock(mutex_);
+    if (!vocabulary_) vocabulary_ = decode::make_vocabulary(*tokenizer, vocab_size);
+    auto& known = constraints_[language];
+    if (!known) known = decode::make_constraint(vocabulary_, decode::parse_language(engine::parse_json(language, "the move's language")));
+    return known;
+  }
+
+  // Last, so that its thread ends first.
+  std::unique_ptr<sampling::Generator> generator;
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<const decode::Vocabulary> vocabulary_;
+  std::map<std::string, std::shared_ptr<const decode::Constraint>> constraints_;
+};
+
+class ReplyJob final : public sampling::Job {
+ public:
+  ReplyJob(Ask ask, std::shared_ptr<Shared> shared, std::vector<TokenId> ends, std::shared_ptr<const decode::Constraint> constraint,
+           std::function<void(Reply, const End&)> done)
+      : ask_(std::move(ask)), shared_(std::move(shared)), ends_(std::move(ends)), constraint_(std::move(constraint)), done_(std::move(done)),
+        decoder_(*shared_->tokenizer, true) {
+    if (constraint_) state_ = constraint_->start();
+    for (const std::string& s : ask_.sampling.stop) longest_stop_ = std::max(longest_stop_, s.size());
+  }
+  const local::Sampling& sampling() const override { return ask_.sampling; }
+
+  std::span<const uint64_t> allowed(int64_t left) override {
+    if (!constraint_ || ask_.masking != Masking::On) return {};
+    mask_.resize((static_cast<size_t>(shared_->vocab_size) + 63) / 64);
+    constraint_->mask(state_, left, mask_);
+    if (constraint_->may_end(state_))
+      for (const TokenId t : ends_) mask_[static_cast<size_t>(t) / 64] |= uint64_t{1} << t % 64;
+    return mask_;
+  }
+
+  bool chosen(const sampling::Choice& c) override {
+    Sample& s = reply_.sample;
+    s.ids.push_back(c.id);
+    s.logprobs.push_back(c.logprob);
+    if (ask_.sampling.top_logprobs > 0) s.top.push_back(c.top);
+    const bool end = std::find(ends_.begin(), ends_.end(), c.id) != ends_.end();
+    if (constraint_ && state_ != decode::Constraint::kOut) {
+      const auto next = end ? state_ : constraint_->step(state_, c.id);
+      if (end ? !constraint_->may_end(state_) : next == decode::Constraint::kOut) {
+        if (ask_.masking == Masking::Diagnose) left(static_cast<int64_t>(s.ids.size()) - 1);
+        state_ = decode::Constraint::kOut;
+      } else {
+        state_ = next;
+      }
+    }
+    if (end) return false;
+    const std::string more = decoder_.push(c.id);
+    text_ += more;
+    return !stop_text(more.size()) && tell(false);
+  }
+
+  void over(const End& e) override {
+    if (!stopped_) text_ += decoder_.finish();
+    if (!e.failed) {
+      if (!stopped_) tell(true);
+      if (e.full && constraint_ && ask_.masking == Masking::Diagnose && state_ != decode::Constraint::kOut && !constraint_->may_end(state_))
+        left(static_cast<int64_t>(reply_.sample.ids.size()));
+    }
+    reply_.text = engine::lossy_utf8(text_);
+    reply_.valid = reply_.text == text_;
+    reply_.finish = e.full ? local::Finish::Length : local::Finish::Stop;
+    reply_.sample.masking = ask_.masking;
+    reply_.prompt_tokens = e.prompt_tokens;
+    reply_.cached_tokens = e.cached_tokens;
+    done_(std::move(reply_), e);
+  }
+
+ private:
+  void left(int64_t at) {
+    reply_.sample.left_at = at;
+    reply_.sample.expected = constraint_->expected(state_);
+  }
+
+  /// Whether one of the stop texts is there, of which something came just now; cuts the text before it.
+  bool stop_text(size_t more) {
+    if (longest_stop_ == 0 || more == 0) return false;
+    const size_t from = text_.size() - std::min(text_.size(), more + longest_stop_ - 1);
+    size_t at = std::string::npos;
+    for (const std::string& s : ask_.sampling.stop) at = std::min(at, text_.find(s, from));
+    if (at == std::string::npos) return false;
+    text_.resize(at);
+    stopped_ = true;
+    tell(true);
+    return true;
+  }
+
+  /// What can be no beginning of a stop text goes out. False: no more is wanted.
+  bool tell(bool all) {
+    if (!ask_.on_text) return true;
+    size_t keep = 0;
+    if (!all)
+      for (const std::string& s : ask_.sampling.stop)
+        for (size_t n = std::min(s.size() - 1, text_.size() - told_); n > keep; --n)
+          if (text_.compare(text_.size() - n, n, s, 0, n) == 0) keep = n;
+    const size_t end = text_.size() - keep;
+    if (end <= told_) return true;
+    const std::string piece = engine::lossy_utf8(std::string_view(text_).substr(told_, end - told_));
+    told_ = end;
+    return ask_.on_text(piece);
+  }
+
+  Ask ask_;
+  std::shared_ptr<Shared> shared_;
+  std::vector<TokenId> ends_;
+  std::shared_ptr<const decode::Constraint> constraint_;
+  std::function<void(Reply, const End&)> done_;
+  model::StreamDecoder decoder_;
+  decode::Constraint::State state_ = decode::Constraint::kOut;
+  std::vector<uint64_t> mask_;
+  Reply reply_;
+  std::string text_;
+  size_t longest_stop_ = 0, told_ = 0;
+  bool stopped_ = false;
+};
+
+class ModelSession final : public local::Session, public std::enable_shared_from_this<ModelSession> {
+ public:
+  explicit ModelSession(std::shared_ptr<Shared> shared)
+      : shared_(std::move(shared)), talk_(std::make_shared<model::Conversation>(shared_->tokenizer, shared_->chat, shared_->variables)), line_(shared_->generator->open()) {}
+  ModelSession(const ModelSession& other)
+      : shared_(other.shared_), talk_(std::make_shared<model::Conversation>(*other.talk_)), line_(shared_->generator->fork(other.line_)) {}
+
+  void ask(Ask ask, std::function<void(std::optional<Reply>, Failure)> done) override {
+    std::vector<TokenId> prompt, ends = shared_->ends;
+    std::shared_ptr<const decode::Constraint> constraint;
+    try {
+      prompt = talk_->next(messages(ask.messages));
+      for (const TokenId t : talk_->ends())
+        if (std::find(ends.begin(), ends.end(), t) == ends.end()) ends.push_back(t);
+      if (ask.language && ask.masking != Masking::Off) constraint = shared_->constraint(*ask.language);
+      if (constraint && ask.masking == Masking::On && constraint->distance(constraint->start()) > ask.sampling.max_tokens)
+        throw engine::InputError("the shortest reply of this form has " + std::to_string(constraint->distance(constraint->start())) + " tokens, and max_tokens is " +
+                                 std::to_string(ask.sampling.max_tokens));
+    } catch (const std::exception& e) {
+      return done(std::nullopt, {.error = e.what()});
+    }
+    auto job = std::make_shared<ReplyJob>(std::move(ask), shared_, std::move(ends), std::move(constraint),
+                                          [talk = talk_, prompt, done = std::move(done)](Reply reply, const sampling::Job::End& end) mutable {
+                                            if (end.failed) return done(std::nullopt, end.failure);
+                                            reply.sample.prompt = std::move(prompt);
+                                            talk->replied(reply.text, reply.sample.ids);
+                                            done(std::move(reply), {});
+                                          });
+    shared_->generator->submit(line_, std::move(prompt), std::move(job));
+  }
+
+  void replay(std::vector<Message> said, const std::string& reply, const Sample* sample) override {
+    std::vector<TokenId> prompt = talk_->next(messages(said));
+    if (sample) {
+      if (prompt != sample->prompt)
+        throw engine::InputError("the conversation was fed other tokens then: the model's tokenizer or template has changed, or the game");
+      talk_->replied(reply, sample->ids);
+      prompt.insert(prompt.end(), sample->ids.begin(), sample->ids.end());
+      shared_->generator->append(*line_, prompt);
+    } else {
+      const size_t before = talk_->ids().size() - prompt.size();
+      talk_->given(reply);
+      shared_->generator->append(*line_, std::span(talk_->ids()).subspan(before));
+    }
+  }
+
+  std::unique_ptr<Session> fork() const override { return std::make_unique<ModelSession>(*this); }
+
+ private:
+  static std::vector<model::ChatMessage> messages(const std::vector<Message>& from) {
+    std::vector<model::ChatMessage> out;
+    for (const Message& m : from) out.push_back({m.role, m.content});
+    return out;
+  }
+
+  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<model::Conversation> talk_;
+  std::shared_ptr<sampling::Line> line_;
+};
+
+class FolderModel final : public local::Model {
+ public:
+  explicit FolderModel(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+  ~FolderModel() override { shared_->generator->stop(); }
+  std::unique_ptr<local::Session> open() override { return std::make_unique<ModelSession>(shared_); }
+  const std::string& name() const override { return shared_->name; }
+  int64_t context() const override { return shared_->context; }
+  std::string token_text(TokenId id) const override { return std::string(shared_->tokenizer->token_bytes(id)); }
+  local::Statistics statistics() const override { return shared_->generator->statistics(); }
+  std::string describe() const override { return shared_->description; }
+  void stop() override { shared_->generator->stop(); }
+
+ private:
+  std::shared_ptr<Shared> shared_;
+};
+
+std::string in_units(int64_t bytes) {
+  char text[32];
+  if (bytes < int64_t{1} << 30) std::snprintf(text, sizeof text, "%.0f MB", static_cast<double>(bytes) / 1e6);
+  else std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<local::Model> make_model(const local::ModelOptions& options, std::unique_ptr<nn::Network> network) {
+  auto shared = std::make_shared<Shared>();
+  const model::ModelConfig& config = network->config();
+  shared->tokenizer = std::make_shared<model::Tokenizer>(model::Tokenizer::load(options.folder));
+  if (static_cast<int64_t>(shared->tokenizer->size()) > config.vocab_size)
+    throw engine::InputError(options.folder + ": the tokenizer has ids up to " + std::to_string(shared->tokenizer->size() - 1) + ", and the model a vocabulary of " + std::to_string(config.vocab_size));
+  shared->chat = std::make_shared<model::ChatTemplate>(model::ChatTemplate::load(options.folder));
+  shared->variables = options.template_variables.empty() ? engine::Json::object() : engine::parse_json(options.template_variables, "the template's variables");
+  for (const int64_t t : model::load_generation_config(options.folder, config).eos_token_id) {
+    if (t < 0 || t >= config.vocab_size) throw engine::InputError(options.folder + "/generation_config.json: `eos_token_id`: the model has no token " + std::to_string(t));
+    shared->ends.push_back(static_cast<TokenId>(t));
+  }
+  const std::filesystem::path path = std::filesystem::absolute(options.folder).lexically_normal();
+  shared->name = (path.has_filename() ? path : path.parent_path()).filename().string();
+  shared->context = config.max_position_embeddings;
+  shared->vocab_size = config.vocab_size;
+  const nn::Network::Memory memory = network->memory();
+  shared->description = shared->name + ": " + std::to_string(config.num_hidden_layers) + " layers of " + std::to_string(config.hidden_size) + ", vocabulary " +
+                        std::to_string(config.vocab_size) + ", context " + std::to_string(config.max_position_embeddings) + "; weights " + in_units(memory.weights) + ", cache " +
+                        in_units(memory.cache) + " for " + std::to_string(network->pages() * network->page_size()) + " tokens";
+  sampling::Generator::Options g;
+  if (options.batch > 0) g.batch = options.batch;
+  if (options.device.rfind("cuda", 0) == 0) g.chunk = 8192;
+  shared->generator = std::make_unique<sampling::Generator>(std::move(network), g);
+  return std::make_unique<FolderModel>(std::move(shared));
+}
+
+}  // namespace ppc::trainers
