@@ -60,6 +60,8 @@ std::vector<std::string> cached_models() {
 }
 
 std::shared_ptr<Model> load_model(const ModelOptions& options) {
+  // Before anything is loaded, as it is the likeliest mistake.
+  if (std::error_code e; !fs::is_directory(options.folder, e)) throw std::runtime_error(options.folder + ": no such folder, and no model of that name in Hugging Face's cache");
   // Beside the program: bin/ppc and lib/libppc_local.so, in the build folder as where it is installed.
   std::error_code ec;
   const fs::path self = fs::read_symlink("/proc/self/exe", ec);
