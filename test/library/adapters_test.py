@@ -42,7 +42,7 @@ class Gymnasium(unittest.TestCase):
         self.assertEqual(message, "")
         env.reset(seed=1)
         _, reward, over, _, info = env.step("no form at all")
-        self.assertEqual((reward, over, info["outcome"], info["violation"]["kind"]), (-1.0, True, "aborted", "format"))
+        self.assertEqual((reward, over, info["outcome"], info["violation"]["kind"]), (0.0, True, "aborted", "format"))
         self.assertEqual(env.step("more")[1:3], (0.0, True))
 
     def test_callables_play_others(self):

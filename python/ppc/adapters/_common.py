@@ -34,8 +34,8 @@ class AnyText(gymnasium.spaces.Text):
 
 
 def default_reward() -> Reward:
-    """What the game's `reward` statements give. In an episode in which they gave nothing: at its end main score / 100, and -1 when it
-    was aborted."""
+    """What the game's `reward` statements give. In an episode in which they gave nothing: at its end main score / 100, and 0 when it
+    was aborted, as in `ppc export`."""
     of: Episode | None = None
     given = False
 
@@ -46,7 +46,7 @@ def default_reward() -> Reward:
         given = given or bool(turn.rewards)
         if given or not turn.done:
             return turn.rewards.get(role, 0.0)
-        return -1.0 if turn.outcome == "aborted" else turn.score / 100
+        return 0.0 if turn.outcome == "aborted" else turn.score / 100
 
     return reward
 

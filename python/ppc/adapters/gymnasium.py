@@ -35,7 +35,7 @@ class GameEnv(gymnasium.Env[str, str]):
         instances: what is played; default: the game's own. Each reset chooses one by the environment's generator, or
             `options={"instance": 3}` does; `options={"episode_seed": 5}` is the seed of the game's own chance.
         reward: `(episode, turn, role) -> float`; default: what the game's `reward` statements give or, in an episode in which they gave
-            nothing, at its end main score / 100, and -1 when it was aborted.
+            nothing, at its end main score / 100, and 0 when it was aborted.
         max_length: of messages and replies, in characters, for the spaces.
 
     `info` has role, move, form (what a reply looks like), round, aside, violation (of the last reply: move, kind, rule, reason; or None); at the

@@ -34,7 +34,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             `options={"instance": 3}` does; `options={"episode_seed": 5}` is the seed of the game's own chance.
         bots: roles that bots of the game play, {"describer": "spelling"}; they are no agents.
         reward: `(episode, turn, role) -> float`; default: what the game's `reward` statements give or, in an episode in which they gave
-            nothing, at its end main score / 100 for all, and -1 when it was aborted.
+            nothing, at its end main score / 100 for all, and 0 when it was aborted.
         max_length: of messages and replies, in characters, for the spaces.
 
     An agent observes its last message: "" before its first. Its info has role, move, form, round, aside, violation (of the reply before: move,
