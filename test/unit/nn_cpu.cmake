@@ -1,1 +1,2 @@
 ppc_unit_test(pages ppc_nn_cpu)
+ppc_unit_test(cpu_network ppc_nn_cpu)

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "trainers/nn/cpu_network.h"
 #include "trainers/nn/pages.h"
 #include "trainers/nn/transformer.h"
 
@@ -285,6 +286,7 @@ void use_threads(int threads) {
 
 std::unique_ptr<Network> load_network(const std::string& folder, const NetworkOptions& options) {
   const torch::Device device = device_of(options.device);
+  if (device.is_cpu() && !options.plain) return load_cpu_network(folder, options);
   if (device.is_cpu()) use_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   try {
     Transformer model = Transformer::load(folder, device, options.precision == Precision::BFloat16 ? torch::kBFloat16 : torch::kFloat32);
