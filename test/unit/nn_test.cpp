@@ -11,7 +11,7 @@
 #include <random>
 
 #include "runtime/engine/json.h"
-#include "trainers/nn/network.h"
+#include "trainers/nn/torch_network.h"
 #include "trainers/nn/random_model.h"
 #include "trainers/nn/transformer.h"
 
@@ -84,6 +84,10 @@ std::string error_of(F&& f) {
 }
 
 /// Both ways to compute on the CPU.
+std::unique_ptr<Network> load_any(const std::string& folder, const NetworkOptions& options) {
+  return options.plain || options.device != "cpu" ? load_torch_network(folder, options) : load_network(folder, options);
+}
+
 struct Way { const char* name; bool plain; Precision precision; };
 void PrintTo(const Way& w, std::ostream* out) { *out << w.name; }
 class Networks : public testing::TestWithParam<Way> {
@@ -96,7 +100,7 @@ class Networks : public testing::TestWithParam<Way> {
     options.precision = GetParam().precision;
     options.cache_tokens = cache_tokens;
     options.threads = 2;
-    return load_network(folder, options);
+    return load_any(folder, options);
   }
   Transformer reference(const ModelConfig& config) const {
     Transformer model(config, torch::kCPU, torch::kFloat64);
@@ -185,7 +189,7 @@ TEST_P(Networks, GoldenLogitsAndGreedyContinuations) {
     options.plain = GetParam().plain;
     options.precision = GetParam().precision;
     options.cache_tokens = 2048;
-    const auto net = load_network((*models / name).string(), options);
+    const auto net = load_any((*models / name).string(), options);
     for (const Json& c : expected.find("cases")->items()) {
       const SequenceId s = net->create();
       expect_case(c, run(*net, s, token_list(*c.find("ids"))), exact ? kExact : kBFloat16);
@@ -382,23 +386,23 @@ TEST(Nn, UnusableDevicesAndFolders) {
     options.cache_tokens = 64;
     return options;
   };
-  EXPECT_EQ(error_of<std::invalid_argument>([&] { load_network(home / "m", with("gpu")); }), "device `gpu`: expected cpu, cuda or cuda:0");
+  EXPECT_EQ(error_of<std::invalid_argument>([&] { load_any(home / "m", with("gpu")); }), "device `gpu`: expected cpu, cuda or cuda:0");
   if (!torch::cuda::is_available()) {
-    EXPECT_NE(error_of<std::runtime_error>([&] { load_network(home / "m", with("cuda")); }).find("finds no CUDA"), std::string::npos);
+    EXPECT_NE(error_of<std::runtime_error>([&] { load_any(home / "m", with("cuda")); }).find("finds no CUDA"), std::string::npos);
   }
-  EXPECT_NE(error_of<ppc::engine::InputError>([&] { load_network(home / "none", with("cpu")); }), "no error");
+  EXPECT_NE(error_of<ppc::engine::InputError>([&] { load_any(home / "none", with("cpu")); }), "no error");
   // Weights that do not fit the configuration.
   ModelConfig other = shape_tiny();
   other.hidden_size = 32;
   write_random_model(home / "o", other);
   fs::copy_file(home / "m/model.safetensors", home / "o/model.safetensors", fs::copy_options::overwrite_existing);
-  EXPECT_NE(error_of<ppc::engine::InputError>([&] { load_network(home / "o", with("cpu")); }).find("has shape"), std::string::npos);
+  EXPECT_NE(error_of<ppc::engine::InputError>([&] { load_any(home / "o", with("cpu")); }).find("has shape"), std::string::npos);
 }
 
 TEST(Nn, DefaultCacheFits) {
   const Folder home;
   write_random_model(home / "m", shape_tiny());
-  const auto net = load_network(home / "m", {});
+  const auto net = load_any(home / "m", {});
   EXPECT_GT(net->pages(), 100);
   const SequenceId s = net->create();
   const Tokens text = {1, 2, 3};

@@ -1,6 +1,6 @@
 // The network that LibTorch computes: on a GPU, and on the CPU to test what a GPU runs. One upload and one download a call; what lies
 // between them waits for nothing.
-#include "trainers/nn/network.h"
+#include "trainers/nn/torch_network.h"
 
 #include <dlfcn.h>
 
@@ -11,7 +11,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include "trainers/nn/cpu_network.h"
 #include "trainers/nn/pages.h"
 #include "trainers/nn/transformer.h"
 
@@ -284,9 +283,8 @@ void use_threads(int threads) {
 
 }  // namespace
 
-std::unique_ptr<Network> load_network(const std::string& folder, const NetworkOptions& options) {
+std::unique_ptr<Network> load_torch_network(const std::string& folder, const NetworkOptions& options) {
   const torch::Device device = device_of(options.device);
-  if (device.is_cpu() && !options.plain) return load_cpu_network(folder, options);
   if (device.is_cpu()) use_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   try {
     Transformer model = Transformer::load(folder, device, options.precision == Precision::BFloat16 ? torch::kBFloat16 : torch::kFloat32);

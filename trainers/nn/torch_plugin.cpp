@@ -1,0 +1,13 @@
+#include "trainers/nn/torch_network.h"
+
+using namespace ppc::nn;
+
+extern "C" __attribute__((visibility("default"))) Network* ppc_load_torch_network(int version, const std::string& folder, const NetworkOptions& options, std::string* error) {
+  if (version != kTorchNetworkVersion) return nullptr;
+  try {
+    return load_torch_network(folder, options).release();
+  } catch (const std::exception& e) {
+    *error = e.what();
+    return nullptr;
+  }
+}
