@@ -1,4 +1,5 @@
 if(PPC_TORCH)
   ppc_unit_test(nn ppc_nn ppc_torch)
-  target_precompile_headers(nn_test PRIVATE <torch/torch.h>)
+  add_executable(model_logits ${CMAKE_SOURCE_DIR}/test/model/logits.cpp)  # for test/model/compare_logits.py
+  target_link_libraries(model_logits PRIVATE ppc_nn ppc_torch)
 endif()

@@ -1,7 +1,8 @@
 // The models' numbers: against reference logits, and every way to compute them against the others. Without PPC_SHARED the
 // references are skipped.
+#include "trainers/nn/torch.h"  // first
+
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <cmath>

@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <thread>
+#include <tuple>
 
 #include "trainers/nn/pages.h"
 #include "trainers/nn/transformer.h"
@@ -104,7 +105,7 @@ std::vector<Group> TorchNetwork::make_groups(std::span<const Item> items, const 
     order.push_back({i, tokens, n, (past[i] + n + kPageSize - 1) / kPageSize});
     tokens += n;
   }
-  std::stable_sort(order.begin(), order.end(), [](const One& a, const One& b) { return std::pair(a.rows, a.pages) > std::pair(b.rows, b.pages); });
+  std::sort(order.begin(), order.end(), [](const One& a, const One& b) { return std::tuple(b.rows, b.pages, a.item) < std::tuple(a.rows, a.pages, b.item); });
 
   std::vector<Group> groups;
   for (size_t begin = 0, end; begin < order.size(); begin = end) {

@@ -6,7 +6,7 @@
 //
 // Errors: engine::InputError for weights that do not fit; c10::Error where LibTorch fails.
 #pragma once
-#include <torch/torch.h>
+#include "trainers/nn/torch.h"  // first
 
 #include <functional>
 #include <span>
