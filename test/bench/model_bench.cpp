@@ -5,7 +5,6 @@
 //   model_bench [--json] [--plain] [--threads=N] [TEXT]    only lines with TEXT in `shape/precision/batch N`; --plain: LibTorch's operators
 #include <dlfcn.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -43,8 +42,11 @@ struct Machine {
 Machine measure_machine() {
   using Gemm = void (*)(int, int, int, int, int, int, float, const float*, int, const float*, int, float, float*, int);
   using Gemv = void (*)(int, int, int, int, float, const float*, int, const float*, int, float, float*, int);
-  const auto gemm = reinterpret_cast<Gemm>(dlsym(RTLD_DEFAULT, "cblas_sgemm"));
-  const auto gemv = reinterpret_cast<Gemv>(dlsym(RTLD_DEFAULT, "cblas_sgemv"));
+  local::choose_blas_kernels();
+  void* blas = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  if (!blas) fail(dlerror());
+  const auto gemm = reinterpret_cast<Gemm>(dlsym(blas, "cblas_sgemm"));
+  const auto gemv = reinterpret_cast<Gemv>(dlsym(blas, "cblas_sgemv"));
   if (!gemm || !gemv) fail("no cblas_sgemm");
   constexpr int row_major = 101, plain = 111, n = 2048, rows = 131'072, columns = 1024;
   Machine m;
@@ -138,7 +140,6 @@ Rates llama_cpp(const std::string& what) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (local::choose_blas_kernels()) execv("/proc/self/exe", argv);
   nn::NetworkOptions options;
   std::string only;
   for (int i = 1; i < argc; ++i) {

@@ -12,8 +12,8 @@
 #include <random>
 
 #include "runtime/engine/json.h"
-#include "trainers/nn/torch_network.h"
 #include "trainers/nn/random_model.h"
+#include "trainers/nn/torch_network.h"
 #include "trainers/nn/transformer.h"
 
 using namespace ppc::nn;
@@ -84,11 +84,12 @@ std::string error_of(F&& f) {
   return "no error";
 }
 
-/// Both ways to compute on the CPU.
+/// As load_network, with LibTorch from this program instead of the plugin.
 std::unique_ptr<Network> load_any(const std::string& folder, const NetworkOptions& options) {
   return options.plain || options.device != "cpu" ? load_torch_network(folder, options) : load_network(folder, options);
 }
 
+/// The ways to compute on the CPU.
 struct Way { const char* name; bool plain; Precision precision; };
 void PrintTo(const Way& w, std::ostream* out) { *out << w.name; }
 class Networks : public testing::TestWithParam<Way> {
@@ -398,6 +399,22 @@ TEST(Nn, UnusableDevicesAndFolders) {
   write_random_model(home / "o", other);
   fs::copy_file(home / "m/model.safetensors", home / "o/model.safetensors", fs::copy_options::overwrite_existing);
   EXPECT_NE(error_of<ppc::engine::InputError>([&] { load_any(home / "o", with("cpu")); }).find("has shape"), std::string::npos);
+}
+
+TEST(Nn, PluginWithLibTorch) {
+  const Folder home;
+  write_random_model(home / "m", shape_tiny(), kWeights);
+  NetworkOptions options;
+  options.plain = true;
+  options.cache_tokens = 64;
+  const auto ours = load_torch_network(home / "m", options), plugin = load_network(home / "m", options);
+  const Tokens text = {1, 2, 3};
+  EXPECT_TRUE(run(*ours, ours->create(), text).equal(run(*plugin, plugin->create(), text)));
+  // Errors keep their kind.
+  EXPECT_NE(error_of<std::invalid_argument>([&] { plugin->truncate(99, 0); }), "no error");
+  EXPECT_NE(error_of<ppc::engine::InputError>([&] { load_network(home / "none", options); }), "no error");
+  options.device = "gpu";
+  EXPECT_NE(error_of<std::invalid_argument>([&] { load_network(home / "m", options); }), "no error");
 }
 
 TEST(Nn, DefaultCacheFits) {

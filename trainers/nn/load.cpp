@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "runtime/local/blas.h"
 #include "trainers/nn/cpu_network.h"
 #include "trainers/nn/torch_network.h"
 
@@ -17,12 +18,14 @@ std::unique_ptr<Network> load_network(const std::string& folder, const NetworkOp
   fs::path plugin = self.parent_path().parent_path() / "lib" / "libppc_torch.so";
   if (!fs::exists(plugin, ec)) plugin = PPC_TORCH_PLUGIN;
   if (!fs::exists(plugin, ec)) throw std::runtime_error("device `" + options.device + "` takes LibTorch, and this build has none; there is `cpu`");
+  local::choose_blas_kernels();  // before LibTorch brings OpenBLAS
   void* library = dlopen(plugin.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!library) throw std::runtime_error(std::string("cannot load LibTorch: ") + dlerror());
   const auto load = reinterpret_cast<LoadTorchNetwork>(dlsym(library, "ppc_load_torch_network"));
-  std::string error = plugin.string() + ": of another version than this program";
+  std::exception_ptr error;
   Network* network = load ? load(kTorchNetworkVersion, folder, options, &error) : nullptr;
-  if (!network) throw std::runtime_error(error);
+  if (error) std::rethrow_exception(error);
+  if (!network) throw std::runtime_error(plugin.string() + ": of another version than this program");
   return std::unique_ptr<Network>(network);
 }
 

@@ -2,12 +2,13 @@
 
 using namespace ppc::nn;
 
-extern "C" __attribute__((visibility("default"))) Network* ppc_load_torch_network(int version, const std::string& folder, const NetworkOptions& options, std::string* error) {
+extern "C" __attribute__((visibility("default"))) Network* ppc_load_torch_network(int version, const std::string& folder, const NetworkOptions& options,
+                                                                                 std::exception_ptr* error) {
   if (version != kTorchNetworkVersion) return nullptr;
   try {
     return load_torch_network(folder, options).release();
-  } catch (const std::exception& e) {
-    *error = e.what();
+  } catch (...) {
+    *error = std::current_exception();
     return nullptr;
   }
 }
