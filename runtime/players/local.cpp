@@ -111,7 +111,10 @@ class LocalPlayer final : public Player {
   }
 
   /// The form of the move that is asked for.
-  std::shared_ptr<const std::string> language(const Request&) const { return nullptr; }
+  static std::shared_ptr<const std::string> language(const Request& r) {
+    const auto& module = r.episode.setting().module;
+    return {module, &module->manifest().moves.at(r.move).language};
+  }
 
   std::shared_ptr<local::Model> model_;
   std::shared_ptr<const LocalOptions> options_;

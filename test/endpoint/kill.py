@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Kills a run at random points, again and again, and resumes it: its records must be those of a run that nobody disturbed.
 
-usage: kill.py --ppc PROGRAM [--kills N] [--seed S] [--branches]
+usage: kill.py --ppc PROGRAM [--kills N] [--seed S] [--branches] [--local FOLDER]
 
-With --branches the episodes are continued in several ways. Runs against the test endpoint, with faults. Some runs are killed (SIGKILL), some interrupted twice (SIGINT), and now and then the last
+With --branches the episodes are continued in several ways. Runs against the test endpoint, with faults, or with a local model. Some runs are killed (SIGKILL), some interrupted twice (SIGINT), and now and then the last
 line of a file is cut in half, as a power cut would.
 """
 import argparse
@@ -24,16 +24,21 @@ p.add_argument("--ppc", required=True)
 p.add_argument("--kills", type=int, default=100)
 p.add_argument("--seed", type=int, default=1)
 p.add_argument("--branches", action="store_true")
+p.add_argument("--local")
 args = p.parse_args()
 rng = random.Random(args.seed)
 work = pathlib.Path(tempfile.mkdtemp())
 (work / "replies.json").write_text(json.dumps({
     "d": [{"has": "GUESS", "say": ["CLUE: more {n} of {seed}", "none"]}, {"say": "CLUE: it is hint {n}"}],
     "g": [{"say": ["GUESS: thing{n}", "GUESS: any{seed}", "no guess"]}]}))
-endpoint = subprocess.Popen([sys.executable, str(HERE / "endpoint.py"), "--replies", str(work / "replies.json"), "--delay", "0.004",
+endpoint = None if args.local else subprocess.Popen([sys.executable, str(HERE / "endpoint.py"), "--replies", str(work / "replies.json"), "--delay", "0.004",
                              "--faults", "429=0.03,500=0.03,reset=0.03,half=0.02,nojson=0.02"], stdout=subprocess.PIPE, text=True)
-url = endpoint.stdout.readline().strip()
+url = endpoint and endpoint.stdout.readline().strip()
 (work / "players.yaml").write_text(f"""
+players:
+  describer: {{local: "{args.local}", max_tokens: 40, mask: on, seed: 6}}
+  guesser: {{local: "{args.local}", max_tokens: 30, temperature: 0.8, mask: diagnose, logprobs: 2}}
+""" if args.local else f"""
 endpoints: {{here: {{base_url: "{url}", concurrency: 4, backoff: 0.01}}}}
 players: {{describer: {{model: d, endpoint: here, seed: 6}}, guesser: {{model: g, endpoint: here, logprobs: true, seed: 3}}}}
 """)
@@ -80,5 +85,6 @@ try:
     print(f"{kills} kills in {rounds} runs: no reply and no episode lost")
     shutil.rmtree(work)
 finally:
-    endpoint.kill()
-    endpoint.wait()
+    if endpoint:
+        endpoint.kill()
+        endpoint.wait()

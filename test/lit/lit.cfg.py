@@ -74,6 +74,8 @@ if chromium:
     config.substitutions.append(("%chromium", chromium))
 if "asan" in pathlib.Path(programs).parts:
     config.available_features.add("asan")
+if os.path.exists(os.path.join(library, "libppc_local.so")):
+    config.available_features.add("local")
 
 # Nothing of the user's surroundings reaches a test, and no test reaches the user's caches or the network.
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):

@@ -289,7 +289,7 @@ void Completions::answer(std::shared_ptr<net::Exchange> e) const {
     }
     if (r.path == "/v1/chat/completions" || r.path == "/chat/completions") {
       only("POST");
-      return complete(std::move(e));
+      return complete(e);
     }
     throw HttpError(404, "nothing at " + engine::lossy_utf8(r.path.substr(0, 100)) + "; there is POST /v1/chat/completions, GET /v1/models, GET /health");
   } catch (const HttpError& error) {
@@ -297,7 +297,7 @@ void Completions::answer(std::shared_ptr<net::Exchange> e) const {
   }
 }
 
-void Completions::complete(std::shared_ptr<net::Exchange> e) const {
+void Completions::complete(const std::shared_ptr<net::Exchange>& e) const {
   Wanted w;
   try {
     w = read(e->request());

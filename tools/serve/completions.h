@@ -17,7 +17,7 @@ class Completions {
   const std::vector<std::shared_ptr<local::Model>>& models() const { return models_; }
 
  private:
-  void complete(std::shared_ptr<net::Exchange>) const;
+  void complete(const std::shared_ptr<net::Exchange>&) const;
   std::vector<std::shared_ptr<local::Model>> models_;
   int64_t created_;
 };

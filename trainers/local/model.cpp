@@ -35,7 +35,7 @@ struct Shared {
     std::lock_guard lock(mutex_);
     if (!vocabulary_) vocabulary_ = decode::make_vocabulary(*tokenizer, vocab_size);
     auto& known = constraints_[language];
-    if (!known) known = decode::make_constraint(vocabulary_, decode::parse_language(engine::parse_json(language, "the move's language")));
+    if (!known) known = decode::make_constraint(vocabulary_, decode::parse_language(language.empty() ? engine::Json() : engine::parse_json(language, "the move's language")));
     return known;
   }
 
@@ -77,7 +77,7 @@ class ReplyJob final : public sampling::Job {
     if (constraint_ && state_ != decode::Constraint::kOut) {
       const auto next = end ? state_ : constraint_->step(state_, c.id);
       if (end ? !constraint_->may_end(state_) : next == decode::Constraint::kOut) {
-        if (ask_.masking == Masking::Diagnose) left(static_cast<int64_t>(s.ids.size()) - 1);
+        if (ask_.masking == Masking::Diagnose) left(static_cast<int64_t>(s.ids.size()) - 1, end ? std::nullopt : std::optional(c.id));
         state_ = decode::Constraint::kOut;
       } else {
         state_ = next;
@@ -94,7 +94,7 @@ class ReplyJob final : public sampling::Job {
     if (!e.failed) {
       if (!stopped_) tell(true);
       if (e.full && constraint_ && ask_.masking == Masking::Diagnose && state_ != decode::Constraint::kOut && !constraint_->may_end(state_))
-        left(static_cast<int64_t>(reply_.sample.ids.size()));
+        left(static_cast<int64_t>(reply_.sample.ids.size()), std::nullopt);
     }
     reply_.text = engine::lossy_utf8(text_);
     reply_.valid = reply_.text == text_;
@@ -106,9 +106,9 @@ class ReplyJob final : public sampling::Job {
   }
 
  private:
-  void left(int64_t at) {
+  void left(int64_t at, std::optional<TokenId> token) {
     reply_.sample.left_at = at;
-    reply_.sample.expected = constraint_->expected(state_);
+    reply_.sample.expected = constraint_->expected(state_, token);
   }
 
   /// Whether one of the stop texts is there, of which something came just now; cuts the text before it.
@@ -153,20 +153,19 @@ class ReplyJob final : public sampling::Job {
   bool stopped_ = false;
 };
 
-class ModelSession final : public local::Session, public std::enable_shared_from_this<ModelSession> {
+class ModelSession final : public local::Session {
  public:
   explicit ModelSession(std::shared_ptr<Shared> shared)
-      : shared_(std::move(shared)), talk_(std::make_shared<model::Conversation>(shared_->tokenizer, shared_->chat, shared_->variables)), line_(shared_->generator->open()) {}
+      : shared_(std::move(shared)), talk_(std::make_shared<model::Conversation>(shared_->tokenizer, shared_->chat, shared_->variables, shared_->ends)), line_(shared_->generator->open()) {}
   ModelSession(const ModelSession& other)
       : shared_(other.shared_), talk_(std::make_shared<model::Conversation>(*other.talk_)), line_(shared_->generator->fork(other.line_)) {}
 
   void ask(Ask ask, std::function<void(std::optional<Reply>, Failure)> done) override {
-    std::vector<TokenId> prompt, ends = shared_->ends;
+    std::vector<TokenId> prompt, ends;
     std::shared_ptr<const decode::Constraint> constraint;
     try {
-      prompt = talk_->next(messages(ask.messages));
-      for (const TokenId t : talk_->ends())
-        if (std::find(ends.begin(), ends.end(), t) == ends.end()) ends.push_back(t);
+      prompt = talk_->next(with(ask.messages));
+      ends = talk_->ends();
       if (ask.language && ask.masking != Masking::Off) constraint = shared_->constraint(*ask.language);
       if (constraint && ask.masking == Masking::On && constraint->distance(constraint->start()) > ask.sampling.max_tokens)
         throw engine::InputError("the shortest reply of this form has " + std::to_string(constraint->distance(constraint->start())) + " tokens, and max_tokens is " +
@@ -185,26 +184,22 @@ class ModelSession final : public local::Session, public std::enable_shared_from
   }
 
   void replay(std::vector<Message> said, const std::string& reply, const Sample* sample) override {
-    std::vector<TokenId> prompt = talk_->next(messages(said));
-    if (sample) {
-      if (prompt != sample->prompt)
-        throw engine::InputError("the conversation was fed other tokens then: the model's tokenizer or template has changed, or the game");
-      talk_->replied(reply, sample->ids);
-      prompt.insert(prompt.end(), sample->ids.begin(), sample->ids.end());
-      shared_->generator->append(*line_, prompt);
-    } else {
-      const size_t before = talk_->ids().size() - prompt.size();
-      talk_->given(reply);
-      shared_->generator->append(*line_, std::span(talk_->ids()).subspan(before));
-    }
+    const std::vector<TokenId> prompt = talk_->next(with(said));
+    shared_->generator->append(*line_, prompt);
+    if (!sample) return talk_->given(reply);  // its ids come with the next request's
+    if (prompt != sample->prompt)
+      throw engine::InputError("the conversation was fed other tokens then: the model's tokenizer or template has changed, or the game");
+    talk_->replied(reply, sample->ids);
+    shared_->generator->append(*line_, sample->ids);
   }
 
   std::unique_ptr<Session> fork() const override { return std::make_unique<ModelSession>(*this); }
 
  private:
-  static std::vector<model::ChatMessage> messages(const std::vector<Message>& from) {
-    std::vector<model::ChatMessage> out;
-    for (const Message& m : from) out.push_back({m.role, m.content});
+  /// The whole conversation.
+  std::vector<model::ChatMessage> with(const std::vector<Message>& more) const {
+    std::vector<model::ChatMessage> out = talk_->messages();
+    for (const Message& m : more) out.push_back({m.role, m.content});
     return out;
   }
 
