@@ -121,7 +121,8 @@ class CpuNetwork : public Network {
   void normalize(const Rows& from, int64_t rows, const float* weight);
   void keep_keys(std::span<const Item> items, const std::vector<Part>& parts, const Layer&, int64_t layer);
   void store(PageId page, int64_t layer, int64_t head, int64_t slot, const float* key, const float* value, bool last) const;
-  void attend(std::span<const Item> items, const std::vector<Part>& parts, int64_t layer);
+  std::vector<Unit> units_of(const std::vector<Part>& parts) const;
+  void attend(std::span<const Item> items, const std::vector<Part>& parts, const std::vector<Unit>& units, int64_t layer);
   void attend_span(const Item& item, const Part& part, const Unit& unit, int64_t layer, int64_t span, Scratch&, Attention&) const;
   void finish(const Part& part, const Unit& unit, const float* values, const float* sum) const;
   template <class F>
@@ -405,17 +406,23 @@ void CpuNetwork::finish(const Part& part, const Unit& unit, const float* values,
   }
 }
 
-void CpuNetwork::attend(std::span<const Item> items, const std::vector<Part>& parts, int64_t layer) {
-  const int64_t dim = config_.head_dim, queries = std::max<int64_t>(1, kQueryRows / group_);
+std::vector<CpuNetwork::Unit> CpuNetwork::units_of(const std::vector<Part>& parts) const {
+  const int64_t queries = std::max<int64_t>(1, kQueryRows / group_), span = kSpanPages * kPageTokens;
   std::vector<Unit> units;
-  int64_t most_spans = 0;
   for (size_t p = 0; p < parts.size(); p++)
     for (int64_t query = 0; query < parts[p].rows; query += queries)
       for (int64_t head = 0; head < config_.num_key_value_heads; head++) {
         const int64_t count = std::min(queries, parts[p].rows - query);
-        units.push_back({p, head, query, count, (parts[p].past + query + count + kSpanPages * kPageTokens - 1) / (kSpanPages * kPageTokens)});
-        most_spans = std::max(most_spans, units.back().spans);
+        units.push_back({p, head, query, count, (parts[p].past + query + count + span - 1) / span});
       }
+  // Those with most work first, so that threads end together.
+  auto work = [&](const Unit& u) { return u.queries * (parts[u.part].past + u.query + u.queries); };
+  std::sort(units.begin(), units.end(), [&](const Unit& a, const Unit& b) { return work(a) > work(b); });
+  return units;
+}
+
+void CpuNetwork::attend(std::span<const Item> items, const std::vector<Part>& parts, const std::vector<Unit>& units, int64_t layer) {
+  const int64_t dim = config_.head_dim;
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
   auto take_queries = [&](const Unit& unit, Scratch& scratch) {
     for (int64_t r = 0; r < unit.queries * group_; r++) {
@@ -426,11 +433,9 @@ void CpuNetwork::attend(std::span<const Item> items, const std::vector<Part>& pa
   };
   const int64_t count = static_cast<int64_t>(units.size());
 
-  if (most_spans == 1 || count >= 4 * workers_.threads()) {
-    // Those that see most first.
-    std::stable_sort(units.begin(), units.end(), [&](const Unit& a, const Unit& b) {
-      return a.queries * (parts[a.part].past + a.query + a.queries) > b.queries * (parts[b.part].past + b.query + b.queries);
-    });
+  const bool long_ones = std::any_of(units.begin(), units.end(), [](const Unit& u) { return u.spans > 1; });
+
+  if (!long_ones || count >= 4 * workers_.threads()) {
     workers_.run(count, [&](int64_t task, int thread) {
       const Unit& unit = units[static_cast<size_t>(task)];
       const Part& part = parts[unit.part];
@@ -498,13 +503,14 @@ void CpuNetwork::attend(std::span<const Item> items, const std::vector<Part>& pa
 void CpuNetwork::compute(std::span<const Item> items, const std::vector<Part>& parts, int64_t rows) {
   auto* space = reinterpret_cast<uint16_t*>(parts_.data());
   auto* scratch = reinterpret_cast<float*>(product_scratch_.data());
+  const std::vector<Unit> units = units_of(parts);
   auto input = [&](const Rows& from) { return Input{from.at(0), from.ld, rows, space}; };
   for (size_t i = 0; i < layers_.size(); i++) {
     const Layer& layer = layers_[i];
     normalize(x_, rows, layer.input_norm);
     linear(workers_, kernels_, input(normal_), layer.qkv, layer.qkv_bias, qkv_.at(0), qkv_.ld, Into::Set, scratch);
     keep_keys(items, parts, layer, static_cast<int64_t>(i));
-    attend(items, parts, static_cast<int64_t>(i));
+    attend(items, parts, units, static_cast<int64_t>(i));
     linear(workers_, kernels_, input(attended_), layer.o, layer.o_bias, x_.at(0), x_.ld, Into::Add, scratch);
     normalize(x_, rows, layer.output_norm);
     nn::gated(workers_, kernels_, input(normal_), layer.gate_up, layer.gate_up_bias, config_.intermediate_size, gated_.at(0), gated_.ld, scratch);

@@ -54,7 +54,7 @@ bool has(Isa isa) {
     case Isa::Avx2: return avx2;
     case Isa::Avx512: return avx512;
     case Isa::Amx: {
-      static const bool amx = avx512 && kAmxKernels.split && amx_usable();
+      static const bool amx = avx512 && amx_usable();
       return amx;
     }
   }
@@ -153,11 +153,12 @@ namespace {
 template <class Done>
 void products(Workers& workers, const Kernels& kernels, const Input& input, const Matrix& matrix, int64_t group, float* scratch, Done&& done) {
   const int64_t depth = matrix.depth(), parts = kernels.parts_of[static_cast<int>(matrix.precision)];
-  const int64_t tile = kTileRows * depth * parts;  // of `input.parts`
   if (parts) {
     workers.run((input.rows + kTileRows - 1) / kTileRows, [&](int64_t task, int) {
-      const int64_t row = task * kTileRows;
-      kernels.split(input.x + row * input.ld, input.ld, std::min(kTileRows, input.rows - row), depth, parts, input.parts + task * tile);
+      const int64_t row = task * kTileRows, first = row / kRowsAtOnce * kRowsAtOnce;
+      const int64_t tiles = (std::min(kRowsAtOnce, input.rows - first) + kTileRows - 1) / kTileRows;
+      kernels.split[static_cast<int>(matrix.precision)](input.x + row * input.ld, input.ld, std::min(kTileRows, input.rows - row), depth,
+                                                        (row - first) / kTileRows, tiles, input.parts + first * depth * parts);
     });
   }
   // A task is some groups of panels, so that what comes next can be fetched, and few enough for threads to end together.
@@ -172,7 +173,7 @@ void products(Workers& workers, const Kernels& kernels, const Input& input, cons
     Product product;
     product.x = input.x + row * input.ld;
     product.ldx = input.ld;
-    if (parts) product.parts = input.parts + row / kTileRows * tile;
+    if (parts) product.parts = input.parts + row * depth * parts;
     product.rows = std::min(kRowsAtOnce, input.rows - row);
     product.depth = depth;
     float* y = scratch + 2 * kRowsAtOnce * kPanel * thread;

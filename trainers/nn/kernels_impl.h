@@ -291,5 +291,5 @@ void silu_mul(const float* gate, const float* up, int64_t n, float* y) {
 }
 
 constexpr Kernels make_kernels(Isa isa) {
-  return {isa, {product<false>, product<true>}, {attention<false>, attention<true>}, join, rms_norm, rotate, add_to, silu_mul, {0, 0}, nullptr};
+  return {isa, {product<false>, product<true>}, {attention<false>, attention<true>}, join, rms_norm, rotate, add_to, silu_mul, {0, 0}, {nullptr, nullptr}};
 }
