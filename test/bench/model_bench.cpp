@@ -2,7 +2,7 @@
 // million weights, and a tiny one. Beside them what the machine gives in the same run: matrix products (a square one of OpenBLAS) and
 // matrix-vector products (half a gigabyte of weights read once). llama.cpp's figures are quoted (docs/performance.md).
 //
-//   model_bench [--json] [--plain] [--threads=N] [TEXT]    only lines with TEXT in `shape/precision/batch N`; --plain: LibTorch's operators
+//   model_bench [--json] [--plain] [--threads=N] [TEXT]    TEXT: a part of `shape/precision/batch N`; --plain: with LibTorch's operators
 #include <dlfcn.h>
 #include <stdlib.h>
 
@@ -163,7 +163,7 @@ int main(int argc, char** argv) {
       std::unique_ptr<Network> net;
       for (const int64_t batch : {1, 8, 32, 128}) {
         const std::string what = model + "/batch " + std::to_string(batch);
-        if (what.find(only) == std::string::npos) continue;
+        if ((what + "/").find(only.empty() ? "" : only + "/") == std::string::npos) continue;
         if (!net) {
           if (!std::filesystem::exists(folder)) nn::write_random_model(folder, shape.config);
           options.precision = precision;

@@ -73,13 +73,12 @@ Tensor run(Network& net, SequenceId s, std::span<const TokenId> tokens, Want wan
   return rows_of(net.forward({&item, 1}));
 }
 
-std::string expectation_of(const std::exception& e) { return e.what(); }
 template <class Error, class F>
 std::string error_of(F&& f) {
   try {
     f();
   } catch (const Error& e) {
-    return expectation_of(e);
+    return e.what();
   }
   return "no error";
 }
@@ -101,7 +100,7 @@ class Networks : public testing::TestWithParam<Way> {
     options.plain = GetParam().plain;
     options.precision = GetParam().precision;
     options.cache_tokens = cache_tokens;
-    options.threads = 2;
+    options.threads = options.plain ? 1 : 2;  // LibTorch's threads wait for each other by spinning, at the cost of other tests
     return load_any(folder, options);
   }
   Transformer reference(const ModelConfig& config) const {
@@ -191,6 +190,7 @@ TEST_P(Networks, GoldenLogitsAndGreedyContinuations) {
     options.plain = GetParam().plain;
     options.precision = GetParam().precision;
     options.cache_tokens = 2048;
+    options.threads = 1;
     const auto net = load_any((*models / name).string(), options);
     for (const Json& c : expected.find("cases")->items()) {
       const SequenceId s = net->create();
@@ -334,6 +334,25 @@ TEST_P(Networks, ForksShareAndPartWays) {
   }
 }
 
+TEST_P(Networks, WhatPagesHeldBeforeChangesNothing) {
+  const ModelConfig config = shape_tiny();
+  const auto net = load(config, 256);
+  const Tokens text = random_tokens(config.vocab_size, 37, 1), other = random_tokens(config.vocab_size, 200, 2);
+  auto fresh = [&] {
+    const SequenceId a = net->create(), b = net->create();
+    const std::vector<Network::Item> items = {{a, text, Want::All}, {b, std::span(text).first(3), Want::All}};
+    const Tensor rows = rows_of(net->forward(items));
+    net->release(a);
+    net->release(b);
+    return rows;
+  };
+  const Tensor before = fresh();
+  const SequenceId s = net->create();
+  run(*net, s, other);
+  net->release(s);
+  EXPECT_TRUE(fresh().equal(before));
+}
+
 TEST_P(Networks, FullCacheChangesNothing) {
   const auto net = load(shape_tiny(), 96);
   const int64_t pages = net->pages(), size = net->page_size();
@@ -428,7 +447,7 @@ TEST(Nn, DefaultCacheFits) {
 }
 
 TEST(Nn, SavedAndLoadedBitForBit) {
-  for (const auto& [name, config] : kShapes)
+  for (const auto& [name, config] : {kShapes[2], kShapes[4]})
     for (const auto dtype : {ppc::model::DType::F32, ppc::model::DType::BF16})
       for (const uint64_t shard : {uint64_t{1} << 40, uint64_t{40'000}}) {
         SCOPED_TRACE(name);
@@ -485,6 +504,7 @@ TEST(Nn, SequencesOfAPackDoNotSeeEachOther) {
 }
 
 TEST(Nn, GradientsAreThoseOfDifferences) {
+  at::set_num_threads(1);
   for (const auto& [name, config] : kShapes) {
     SCOPED_TRACE(name);
     Transformer model(config, torch::kCPU, torch::kFloat64);
