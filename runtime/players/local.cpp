@@ -55,7 +55,7 @@ class LocalPlayer final : public Player {
       out.prompt_tokens = reply->prompt_tokens;
       out.reply_tokens = static_cast<int64_t>(reply->sample.ids.size());
       out.finish = reply->finish == local::Finish::Length ? Finish::Length : out.text.empty() ? Finish::Empty : Finish::Stop;
-      out.sample = sample_json(reply->sample);
+      out.sample = sample_json(reply->sample, options_->sampling);
       if (options_->logprobs) out.logprobs = spelled(reply->sample);
       out.model = model_->name();
       done(std::move(out));
@@ -131,7 +131,7 @@ std::unique_ptr<Player> make_local(std::shared_ptr<local::Model> model, std::sha
   return std::make_unique<LocalPlayer>(std::move(model), std::move(options), seed);
 }
 
-Json sample_json(const local::Sample& s) {
+Json sample_json(const local::Sample& s, const local::Sampling& by) {
   Json out = Json::object();
   Json &prompt = out.add("prompt", Json::list());
   for (const local::TokenId t : s.prompt) prompt.push(int64_t{t});
@@ -140,6 +140,12 @@ Json sample_json(const local::Sample& s) {
   Json &logprobs = out.add("logprobs", Json::list());
   for (const float l : s.logprobs) logprobs.push(number(l));
   out.add("mask", local::masking_name(s.masking));
+  // What it takes to have the same distribution again; what changes nothing is left out.
+  out.add("temperature", by.temperature);
+  if (by.top_p != 1) out.add("top_p", by.top_p);
+  if (by.top_k != 0) out.add("top_k", by.top_k);
+  if (by.min_p != 0) out.add("min_p", by.min_p);
+  if (by.repetition_penalty != 1) out.add("repetition_penalty", by.repetition_penalty);
   if (s.left_at >= 0) {
     out.add("left_at", s.left_at);
     out.add("expected", s.expected);

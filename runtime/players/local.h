@@ -22,7 +22,7 @@ struct LocalOptions {
 std::unique_ptr<Player> make_local(std::shared_ptr<local::Model>, std::shared_ptr<const LocalOptions>, uint64_t seed);
 
 /// What was fed and sampled, as records have it (docs/records.md), and back. Throws engine::InputError for what is none.
-engine::Json sample_json(const local::Sample&);
+engine::Json sample_json(const local::Sample&, const local::Sampling&);
 local::Sample sample_of(const engine::Json&);
 
 }  // namespace ppc::players

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "runtime/engine/episode.h"
 #include "trainers/decode/constraint.h"
@@ -158,7 +159,7 @@ class ModelSession final : public local::Session {
   explicit ModelSession(std::shared_ptr<Shared> shared)
       : shared_(std::move(shared)), talk_(std::make_shared<model::Conversation>(shared_->tokenizer, shared_->chat, shared_->variables, shared_->ends)), line_(shared_->generator->open()) {}
   ModelSession(const ModelSession& other)
-      : shared_(other.shared_), talk_(std::make_shared<model::Conversation>(*other.talk_)), line_(shared_->generator->fork(other.line_)) {}
+      : shared_(other.shared_), talk_(std::make_shared<model::Conversation>(*other.talk_)), line_(shared_->generator->fork(other.line_)), fed_(other.fed_) {}
 
   void ask(Ask ask, std::function<void(std::optional<Reply>, Failure)> done) override {
     std::vector<TokenId> prompt, ends;
@@ -173,10 +174,12 @@ class ModelSession final : public local::Session {
     } catch (const std::exception& e) {
       return done(std::nullopt, {.error = e.what()});
     }
+    std::vector<TokenId> fed = std::exchange(fed_, {});
+    fed.insert(fed.end(), prompt.begin(), prompt.end());
     auto job = std::make_shared<ReplyJob>(std::move(ask), shared_, std::move(ends), std::move(constraint),
-                                          [talk = talk_, prompt, done = std::move(done)](Reply reply, const sampling::Job::End& end) mutable {
+                                          [talk = talk_, fed = std::move(fed), done = std::move(done)](Reply reply, const sampling::Job::End& end) mutable {
                                             if (end.failed) return done(std::nullopt, end.failure);
-                                            reply.sample.prompt = std::move(prompt);
+                                            reply.sample.prompt = std::move(fed);
                                             talk->replied(reply.text, reply.sample.ids);
                                             done(std::move(reply), {});
                                           });
@@ -186,8 +189,9 @@ class ModelSession final : public local::Session {
   void replay(std::vector<Message> said, const std::string& reply, const Sample* sample) override {
     const std::vector<TokenId> prompt = talk_->next(with(said));
     shared_->generator->append(*line_, prompt);
+    fed_.insert(fed_.end(), prompt.begin(), prompt.end());
     if (!sample) return talk_->given(reply);  // its ids come with the next request's
-    if (prompt != sample->prompt)
+    if (std::exchange(fed_, {}) != sample->prompt)
       throw engine::InputError("the conversation was fed other tokens then: the model's tokenizer or template has changed, or the game");
     talk_->replied(reply, sample->ids);
     shared_->generator->append(*line_, sample->ids);
@@ -206,6 +210,7 @@ class ModelSession final : public local::Session {
   std::shared_ptr<Shared> shared_;
   std::shared_ptr<model::Conversation> talk_;
   std::shared_ptr<sampling::Line> line_;
+  std::vector<TokenId> fed_;  // since the last reply that was sampled
 };
 
 class FolderModel final : public local::Model {
