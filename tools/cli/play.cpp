@@ -45,7 +45,7 @@ that lets all end together.
   --base-url URL        the endpoint of openai:MODEL, such as http://127.0.0.1:8000/v1 (default: OPENAI_BASE_URL);
                         its key is taken from OPENAI_API_KEY
   --sampling NAME=VALUE temperature, max_tokens, stop, … for every openai:MODEL and local:DIR of --player
-  --local NAME=VALUE    device, precision, threads, cache_tokens, … for every local:DIR of --player (docs/models.md)
+  --local NAME=VALUE    device, precision, threads, cache_tokens, … for every local:DIR of --player (docs/local.md)
   --script FILE         replies of all roles without --player: lines `role: reply` in the order they are asked
   --episodes N          the first N of the chosen instances of each game (default: all with --out, else 1)
   --repeat K            each instance K times (default 1)

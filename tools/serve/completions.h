@@ -1,4 +1,4 @@
-// Local models over HTTP in the form of OpenAI's API: POST /v1/chat/completions, GET /v1/models; docs/serve.md.
+// Local models over HTTP in the form of OpenAI's API: POST /v1/chat/completions, GET /v1/models; docs/local.md.
 #pragma once
 #include <memory>
 #include <vector>

@@ -10,11 +10,11 @@ namespace {
 
 const std::string kHelp = std::string(R"(usage: ppc serve model DIR… [options]
 
-Offers local models over HTTP in the form of OpenAI's API: POST /v1/chat/completions, GET /v1/models; docs/serve.md. DIR is a Hugging
+Offers local models over HTTP in the form of OpenAI's API: POST /v1/chat/completions, GET /v1/models; docs/local.md. DIR is a Hugging
 Face model's folder, or ORGANISATION/NAME in Hugging Face's cache. Requests are continued together; what conversations have in common is
 computed once.
 
-  --local NAME=VALUE    device, precision, threads, cache_tokens, batch, … (docs/models.md)
+  --local NAME=VALUE    device, precision, threads, cache_tokens, batch, … (docs/local.md)
   --token-file FILE     the token that requests must have (or PPC_SERVE_TOKEN); with --host there is always one
 )") + kServerHelp + R"(
 Examples:
