@@ -113,7 +113,7 @@ stepCall: ident arguments?;
 
 formatItem
   : Tilde? text
-  | LBrace (ident Colon)? ident formatWithout* RBrace
+  | LBrace (ident Colon)? ident (KwIn expression | formatWithout*) RBrace
   | LBracket formatItem+ RBracket
   | LParen formatBranch (Pipe formatBranch)* RParen Star?
   ;

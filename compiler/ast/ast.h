@@ -122,9 +122,10 @@ struct FormatItem {
   std::string char_class;  // Capture: text, line, word, letters, digits, int; in a grammar word or a part's name
   std::vector<std::pair<std::string, bool>> without;  // Capture: `without "x"` / `without ~"x"`: (text, ignore_case)
   std::vector<std::vector<FormatItem>> branches;       // Optional/Repeat: one, Choice: several
-  // In a grammar:
   Span class_span;
-  std::shared_ptr<Expr> among;  // Capture: {word in EXPRESSION}, or …
+  std::shared_ptr<Expr> among;  // Capture: {text in EXPRESSION}, in a grammar {word in EXPRESSION}, or …
+  // In a grammar:
+  std::string among_text;       // that expression, as it is written
   bool except = false;          // … {word not in EXPRESSION}
   bool once = false;            // Repeat: `+`, at least once
   bool bare = false;            // Repeat: of one item, written without brackets

@@ -53,8 +53,21 @@ bool empty_intersection(const std::vector<const Items*>&, Limits = {}, Problem* 
 std::string grammar(const std::vector<const Items*>&, std::string_view root = "root", Limits = {},
                     Problem* problem = nullptr);
 
+/// Whether a `{text in …}` stands in it: a hole, which is filled when the reply is read.
+bool has_holes(const Items&);
+
+/// What decides of a format with holes: runtime/abi/forms.h. With a problem there is no code.
+struct HoleProgram {
+  std::vector<int64_t> code;
+  std::vector<CaptureInfo> captures;
+  std::vector<const ast::FormatItem*> holes;  // in the order of the program's lists
+};
+HoleProgram compile_with_holes(const Items&, Limits = {}, Problem* = nullptr);
+
 /// The replies that fit all of these formats and are left as they are, without those that hold an int of more than 18 digits.
 Replies replies(const std::vector<const Items*>&, const std::vector<Unchanged>&, Limits = {}, Problem* = nullptr);
+/// Of one format with holes, numbered as in its program.
+Replies replies_with_holes(const Items&, Limits = {}, Problem* = nullptr);
 
 /// How a person would be shown the format: `CLUE: <clue>`; a line break is a line break, what may be missing stands in […].
 std::string form(const Items&);

@@ -112,7 +112,7 @@ std::string written(const std::string& text) {
 // A literal or a capture, as the game has it.
 std::string written(const FormatItem& item) {
   if (item.kind == FormatItem::Kind::Literal) return (item.ignore_case ? "~" : "") + written(item.text);
-  std::string out = "{" + (item.name ? item.name->name + ": " : "") + item.char_class;
+  std::string out = "{" + (item.name ? item.name->name + ": " : "") + item.char_class + (item.among ? " in " + item.among_text : "");
   for (size_t i = 0; i < item.without.size(); ++i)
     out += (i ? ", " : " without ") + std::string(item.without[i].second ? "~" : "") + written(item.without[i].first);
   return out + "}";
@@ -129,6 +129,11 @@ uint32_t NfaBuilder::node(Nfa::Node node) {
 }
 
 uint32_t NfaBuilder::set(CodeSet set) {
+  if (leave_holes_) set = set.intersected(CodeSet{{kFirstHole, kLastHole}}.complement());
+  return exact_set(std::move(set));
+}
+
+uint32_t NfaBuilder::exact_set(CodeSet set) {
   auto [at, is_new] = set_index_.emplace(std::move(set), static_cast<uint32_t>(nfa_.sets.size()));
   if (is_new) nfa_.sets.push_back(at->first);
   return at->second;
@@ -228,6 +233,14 @@ uint32_t NfaBuilder::literal(const FormatItem& item, uint32_t next) {
 }
 
 uint32_t NfaBuilder::capture(const FormatItem& item, uint32_t next) {
+  if (item.among && leave_holes_) {
+    if (nfa_.holes.size() > kLastHole - kFirstHole) fail_too_large(item.span);
+    Nfa::Node hole;
+    hole.kind = Nfa::Node::Kind::Chars;
+    hole.moves.push_back({exact_set(CodeSet::single(kFirstHole + static_cast<uint32_t>(nfa_.holes.size()))), next});
+    nfa_.holes.push_back(&item);
+    return node(std::move(hole));
+  }
   const bool at_least_one = !(item.char_class == "text" || item.char_class == "line");
   auto codes = class_set(item.char_class);
   if (codes && !item.without.empty()) return avoiding(item, *codes, at_least_one, next);
@@ -585,6 +598,15 @@ Language intersect(const std::vector<const Items*>& formats, const std::vector<U
   for (const Items* items : formats) builder.add(*items, nullptr);
   for (const Unchanged& by : unchanged) builder.add(by);
   return intersect(std::move(builder), limits, span_of(formats));
+}
+
+Language intersect_with_holes(const Items& items, Limits limits, uint32_t* holes) {
+  NfaBuilder builder(limits);
+  builder.count_digits();
+  builder.leave_holes();
+  builder.add(items, nullptr);
+  *holes = builder.holes();
+  return intersect(std::move(builder), limits, span_of({&items}));
 }
 
 namespace {

@@ -32,9 +32,13 @@ struct Nfa {
   std::vector<uint32_t> starts;  // one a format
   std::vector<std::string> words;  // the formats' pieces as they are written: `"CLUE:"`, `{clue: text}`
   std::vector<uint64_t> places;    // of the words, by which they are ordered
+  std::vector<const ast::FormatItem*> holes;  // `{text in …}`, which read the characters kFirstHole, kFirstHole + 1, …
 };
 
 /// Builds several formats into one automaton, so that they share an alphabet.
+/// Surrogates, which no text has, stand for the holes of a format.
+constexpr uint32_t kFirstHole = 0xD800, kLastHole = 0xDFFF;
+
 class NfaBuilder {
  public:
   explicit NfaBuilder(Limits limits) : limits_(limits) {}
@@ -44,11 +48,15 @@ class NfaBuilder {
   void add(const Unchanged&);
   /// From now on an `int` has no more digits than every int of that many has.
   void count_digits() { count_digits_ = true; }
+  /// From now on `{text in …}` is a hole; else it is any text.
+  void leave_holes() { leave_holes_ = true; }
+  uint32_t holes() const { return static_cast<uint32_t>(nfa_.holes.size()); }
   Nfa take() { return std::move(nfa_); }
 
  private:
   uint32_t node(Nfa::Node);
   uint32_t set(CodeSet);
+  uint32_t exact_set(CodeSet);
   uint32_t split(std::vector<uint32_t> next);
   uint32_t chars(CodeSet, uint32_t to);
   uint32_t loop(const CodeSet&, bool at_least_one, uint32_t next);
@@ -64,7 +72,7 @@ class NfaBuilder {
   std::map<CodeSet, uint32_t> set_index_;
   std::vector<CaptureInfo>* captures_ = nullptr;
   uint32_t word_ = 0;
-  bool count_digits_ = false;
+  bool count_digits_ = false, leave_holes_ = false;
 };
 
 /// Whether the empty text fits.
@@ -142,5 +150,7 @@ struct Language {
 Language intersect(const std::vector<const Items*>&, Limits);
 /// Of these only the replies that stay what they are, and that have no `int` which may be too large.
 Language intersect(const std::vector<const Items*>&, const std::vector<Unchanged>&, Limits);
+/// Of one format, whose holes read characters of their own, kFirstHole and on.
+Language intersect_with_holes(const Items&, Limits, uint32_t* holes);
 
 }  // namespace ppc::formats

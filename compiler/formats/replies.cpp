@@ -12,7 +12,7 @@ namespace {
 // equal rests are one state.
 class Speller {
  public:
-  explicit Speller(const Language& language, Limits limits) : language_(language), limits_(limits) {}
+  Speller(const Language& language, Limits limits, uint32_t holes = 0) : language_(language), limits_(limits), holes_(holes) {}
 
   Replies run() {
     out_.states.resize(language_.states.size());
@@ -33,6 +33,10 @@ class Speller {
       state.edges = std::move(edges);
       state.accepts = from.accepts;
       state.wants = wants_;
+      for (const Language::Edge& edge : from.edges)
+        for (CodeRange r : edge.chars.ranges())
+          for (uint32_t c = std::max(r.low, kFirstHole); c <= std::min(r.high, kLastHole); ++c)
+            if (c - kFirstHole < holes_) state.holes.push_back({c - kFirstHole, edge.to});
     }
     return std::move(out_);
   }
@@ -114,6 +118,7 @@ class Speller {
 
   const Language& language_;
   Limits limits_;
+  uint32_t holes_;
   Replies out_;
   uint32_t wants_ = 0;
   std::map<std::vector<uint32_t>, uint32_t> index_;
@@ -126,6 +131,18 @@ Replies replies(const std::vector<const Items*>& formats, const std::vector<Unch
   if (problem) *problem = {};
   try {
     return Speller(intersect(formats, unchanged, limits), limits).run();
+  } catch (Failure& failure) {
+    if (problem) *problem = std::move(failure.problem);
+    return {};
+  }
+}
+
+Replies replies_with_holes(const Items& format, Limits limits, Problem* problem) {
+  if (problem) *problem = {};
+  try {
+    uint32_t holes = 0;
+    const Language language = intersect_with_holes(format, limits, &holes);
+    return Speller(language, limits, holes).run();
   } catch (Failure& failure) {
     if (problem) *problem = std::move(failure.problem);
     return {};

@@ -19,6 +19,8 @@ struct Replies {
     std::vector<Edge> edges;
     bool accepts = false;
     uint32_t wants = 0;           // of `wants`: what may stand here
+    struct Hole { uint32_t hole, to; };
+    std::vector<Hole> holes = {};  // which texts may stand here is known when the reply is asked for; then it goes on at `to`
   };
   std::vector<State> states;      // none: nothing fits, or a problem
   std::vector<std::string> wants; // as the formats have it: `"CLUE:"`, `{guess: line} or "\n"`

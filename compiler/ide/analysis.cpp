@@ -181,7 +181,7 @@ class Walker {
       may(x->times), may(x->tell);
       if (x->then) consequence(*x->then);
     } else if (auto* x = std::get_if<ast::Read>(&s.node)) may(x->value);
-    else if (auto* x = std::get_if<ast::Format>(&s.node)) consequence(x->otherwise), captures(x->items, s, rest_of_block(s.span));
+    else if (auto* x = std::get_if<ast::Format>(&s.node)) words(x->items), consequence(x->otherwise), captures(x->items, s, rest_of_block(s.span));
     else if (auto* x = std::get_if<ast::Check>(&s.node)) may(x->condition), consequence(x->otherwise);
     else if (auto* x = std::get_if<ast::Gives>(&s.node)) may(x->value);
     else if (auto* x = std::get_if<ast::ExperimentStmt>(&s.node)) may(x->name), block(x->body);

@@ -365,6 +365,7 @@ class Builder {
           case Builtin::MapValues:
           case Builtin::Shuffled: return holds_containers(v.type) ? of_args() : Alias::Fresh;
           case Builtin::TextParse:
+          case Builtin::TextForm:
           case Builtin::Copy: return Alias::Fresh;
           default: return of_args();
         }
@@ -1352,6 +1353,13 @@ Program lower(const Game& game, const Sources& sources) {
     Builder b(l, K::Key, "key " + key.name, key.span);
     b.entry(key.body, 0, key.type);
     m.keys.push_back({key.name, key.type, add_entry(p, b.finish())});
+  }
+  for (size_t i = 0; i < game.moves.size(); ++i) {
+    const sema::Move& move = game.moves[i];
+    if (move.holes.empty()) continue;
+    Builder b(l, K::Key, "texts for " + move.name, move.span);
+    b.entry(move.hole_texts, 0, move.hole_texts.statements.back().value->type);
+    m.moves.at(i).holes_entry = add_entry(p, b.finish());
   }
   if (game.generate) {
     Builder b(l, K::Generate, "generate", {});

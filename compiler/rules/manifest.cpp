@@ -43,18 +43,27 @@ engine::FieldInfo field_of(const sema::Field& f, size_t players) {
   return info;
 }
 
-/// Empty where every text fits.
-std::string language_of(const sema::Move& move) {
+engine::Language language_of(const formats::Replies& from, bool exact) {
   engine::Language l;
-  for (const formats::Replies::State& s : move.replies.states) {
-    engine::Language::State state{{}, s.accepts, s.wants};
+  for (const formats::Replies::State& s : from.states) {
+    engine::Language::State state{{}, s.accepts, s.wants, {}};
     for (const auto& e : s.edges) state.edges.push_back({e.low, e.high, e.to});
+    for (const auto& h : s.holes) state.holes.push_back({h.hole, h.to});
     l.states.push_back(std::move(state));
   }
-  if (l.states.empty()) return "";
-  l.wants = move.replies.wants;
-  l.exact = move.exact;
-  return engine::to_text(engine::to_json(l));
+  l.wants = from.wants;
+  l.exact = exact;
+  return l;
+}
+
+/// Empty where every text fits.
+std::string language_of(const sema::Move& move) {
+  if (move.replies.empty()) return "";
+  if (move.holes.empty()) return engine::to_text(engine::to_json(language_of(move.replies[0], move.exact)));
+  engine::ReplyForm form;
+  for (const formats::Replies& r : move.replies) form.parts.push_back(language_of(r, move.exact));
+  for (const auto& h : move.holes) form.holes.push_back("{text in " + h.text + "}");
+  return engine::to_text(engine::to_json(form));
 }
 
 }  // namespace

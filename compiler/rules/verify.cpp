@@ -46,6 +46,8 @@ class Verifier {
       if (m.generate_entry) entry(*m.generate_entry, "the manifest's generator");
       for (const auto& b : m.bots) entry(b.entry, "a bot");
       for (const auto& k : m.keys) entry(k.entry, "a key");
+      for (const auto& v : m.moves)
+        if (v.holes_entry) entry(*v.holes_entry, "a move");
       for (const auto& x : m.metrics) entry(x.entry, "a metric");
     }
     for (const Function& f : p_.functions) function(f);

@@ -331,6 +331,7 @@ class Audiences {
       case S::Check: case S::Format: {
         Label c;
         if (s.op == S::Check) c = eval(*s.value, w);
+        for (const ValuePtr& a : s.args) everyone_told(a->span, *a, w);
         inside(s.otherwise, w, c);
         return;
       }

@@ -11,6 +11,7 @@
 
 #include "compiler/ast/ast.h"
 #include "compiler/diag/diag.h"
+#include "compiler/formats/formats.h"
 #include "compiler/formats/words.h"
 #include "compiler/sema/builtins.h"
 #include "compiler/sema/diagnostics.h"
@@ -300,6 +301,12 @@ class Checker {
   std::map<uint32_t, bool> rule_steps_;                                 // whether they hold rules
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> steps_of_moves_;  // step, move -> that step with the move's rules
   std::vector<const std::vector<ast::FormatItem>*> move_formats_;
+  std::map<const std::vector<ast::FormatItem>*, uint32_t> move_holes_;  // of those with `{text in …}`: the number of the first
+  std::map<const ast::FormatItem*, uint32_t> hole_functions_;           // what gives the texts of a `{text in …}`
+  LocalId fill_holes(const std::vector<ast::FormatItem>&, const formats::HoleProgram&, Statement& format, Statements& out);
+  void declare_holes();
+  void check_holes();
+  ValuePtr texts_among(const ast::Expr&, TypeId want, const char* hint);  // of a list, a set or a map's keys
   void reply_language(Move&);  // of the move that is being checked, from these
 };
 

@@ -77,6 +77,7 @@ bool Checker::check_all(size_t before) {
   check_nesting();
   check_functions();
   check_grammars();
+  check_holes();
   check_steps();
   check_play();
   check_bots();
@@ -472,6 +473,7 @@ void Checker::declare_types() {
     for (const ast::Decl& d : file.decls)
       if (auto* g = as<ast::GrammarDecl>(d))
         if (auto at = types_.find(g->name.name); at != types_.end() && at->second.span == g->name.span) declare_grammar(*g);
+  declare_holes();
   // Records: their fields, now that every name is known.
   for (const ast::File& file : files_) {
     for (const ast::Decl& d : file.decls) {

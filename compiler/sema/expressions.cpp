@@ -1662,7 +1662,7 @@ Checker::Share Checker::share(const Value& v) {
         // A part of the argument, not something new.
         case B::ListAt: case B::ListLast: case B::SetAt: case B::MapGet: case B::MapGetOr: case B::ValueOf: case B::Some:
           return parts(0);
-        case B::Copy: case B::TextParse: return Share::Fresh;
+        case B::Copy: case B::TextParse: case B::TextForm: return Share::Fresh;
         default: break;
       }
       // A new collection; its elements may still lie in the old one.

@@ -171,22 +171,12 @@ void Checker::check_grammars() {
       context.result = f.result;
       ctx_ = &context;
       push();
-      ValuePtr v = expr(e);
-      Build m = build(e.span);
-      const Type type = t[v->type];
-      if ((v->op == Op::MakeList || v->op == Op::MakeSet) && !type.args.empty() && type.args[0] == t.text_)
-        for (const ValuePtr& item : v->args)
+      ValuePtr v = texts_among(e, texts, "a word can be in a list or a set of texts, or be a key of a map");
+      const Value& given = v->op == Op::Builtin && v->builtin == B::ListToSet ? *v->args[0] : *v;
+      if (!bad(*v) && (given.op == Op::MakeList || given.op == Op::MakeSet))
+        for (const ValuePtr& item : given.args)
           if (item->op == Op::Text && formats::literal_words(item->text_value) != std::vector<std::string>{item->text_value})
             out_.emit(kNoWord, item->span, {item->text_value}).hint("several words are a literal of their own: `(\"out of\" | \"in\")`");
-      if (bad(*v)) {
-        // reported
-      } else if (type.kind == Kind::Map && type.args[0] == t.text_) {
-        v = m.call(B::ListToSet, texts, m.call(B::MapKeys, t.list(t.text_), std::move(v)), m.type_index(texts));
-      } else if (type.kind == Kind::List && type.args[0] == t.text_) {
-        v = m.call(B::ListToSet, texts, std::move(v), m.type_index(texts));
-      } else if (v->type != texts) {
-        out_.emit(kTypeMismatch, e.span, {t.print(texts), t.print(v->type)}).hint("a word can be in a list or a set of texts, or be a key of a map");
-      }
       pop();
       ctx_ = outer;
       Statement r;

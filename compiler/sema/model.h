@@ -216,7 +216,10 @@ struct Move {
   TypeId value_type = 0;        // record: said, accepted, then captures and lets (in order of declaration)
   std::vector<std::optional<LocalId>> fields;  // the local behind each field; said and accepted have none
   std::string grammar;          // GBNF of the intersection of its formats
-  formats::Replies replies;     // the replies that fit its formats, and that its `read` leaves as they are; no states: any text
+  std::vector<formats::Replies> replies;  // those that all of these have fit its formats, and its `read` leaves them as they are; none: any text
+  struct Hole { uint32_t function; std::string text; };  // `{text in …}` of its formats: what gives the texts, and how it is written
+  std::vector<Hole> holes;
+  Body hole_texts;              // returns the texts of each, [[text]]
   bool exact = true;            // false: nothing is known of its `read`
   Span span;
 };

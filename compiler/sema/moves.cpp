@@ -90,9 +90,11 @@ void Checker::check_move(uint32_t index) {
   auto fields = std::move(move_fields_);
   auto captures = std::move(move_captures_);
   auto formats = std::move(move_formats_);
+  auto holes = std::move(move_holes_);
   move_fields_.clear();
   move_captures_.clear();
   move_formats_.clear();
+  move_holes_.clear();
   Context* outer = ctx_;
   Context context;
   context.where = Where::Move;
@@ -144,6 +146,7 @@ void Checker::check_move(uint32_t index) {
   move_fields_ = std::move(fields);
   move_captures_ = std::move(captures);
   move_formats_ = std::move(formats);
+  move_holes_ = std::move(holes);
   move_states_[index] = MoveState::Done;
 }
 
@@ -187,13 +190,36 @@ void Checker::reply_language(Move& m) {
   const Statements& body = m.body.statements;
   const bool reads = ctx_->said && !body.empty() && body[0].op == S::Let && body[0].local == *ctx_->said;
   if (reads) m.exact = unchanged(*body[0].value, reading);
-  if (m.exact) m.replies = formats::replies(move_formats_, reading);
+  std::vector<const std::vector<ast::FormatItem>*> plain;
+  for (const auto* items : move_formats_)
+    if (!move_holes_.count(items)) plain.push_back(items);
+  formats::Replies all = formats::replies(plain, m.exact ? reading : std::vector<formats::Unchanged>());
   // Where nothing that has the form stays what it is, the form is still the best that can be said.
-  if (m.replies.states.empty()) {
+  if (all.states.empty() && m.exact) {
     m.exact = !reads;
-    m.replies = formats::replies(move_formats_, {});
+    all = formats::replies(plain, {});
   }
-  if (!m.replies.states.empty() && fits_all(m.replies)) m.replies = {};
+  if (!all.states.empty() && !fits_all(all)) m.replies.push_back(std::move(all));
+  for (const auto* items : move_formats_) {
+    const auto holes = move_holes_.find(items);
+    if (holes == move_holes_.end()) continue;
+    formats::Replies part = formats::replies_with_holes(*items);
+    if (part.states.empty()) continue;
+    for (auto& s : part.states)
+      for (auto& h : s.holes) h.hole += holes->second;
+    m.replies.push_back(std::move(part));
+  }
+  if (m.holes.empty()) return;
+  TypeTable& t = game_->types;
+  Build b = build(m.span);
+  std::vector<ValuePtr> lists;
+  for (const Move::Hole& h : m.holes) {
+    lists.push_back(b.op(Op::Call, t.list(t.text_)));
+    lists.back()->function = h.function;
+  }
+  Statement texts = make(S::Return, m.span);
+  texts.value = b.of(Op::MakeList, t.list(t.list(t.text_)), std::move(lists));
+  m.hole_texts.statements.push_back(std::move(texts));
 }
 
 uint32_t Checker::add_rule(uint32_t move, const std::string& kind, Span span) {
@@ -244,7 +270,22 @@ void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) 
   CompiledFormat compiled;
   std::vector<formats::CaptureInfo> captures;
   formats::Problem problem;
-  compiled.automaton = formats::compile(x.items, {}, captures, &problem);
+  formats::HoleProgram program;
+  const bool holes = formats::has_holes(x.items);
+  if (holes) {
+    // Whether the reply is a text at all is asked first, then a function of the runtime reads it.
+    program = formats::compile_with_holes(x.items, {}, &problem);
+    captures = program.captures;
+    std::vector<ast::FormatItem> any(1);
+    any[0].kind = ast::FormatItem::Kind::Capture;
+    any[0].char_class = "text";
+    std::vector<formats::CaptureInfo> none;
+    compiled.automaton = formats::compile(any, {}, none, nullptr);
+    for (const ast::FormatItem* hole : program.holes)
+      if (hole->char_class != "text" && !problem.found()) problem = {"only `text` goes with `in`: `{text in …}`", hole->class_span};
+  } else {
+    compiled.automaton = formats::compile(x.items, {}, captures, &problem);
+  }
   if (problem.found()) {
     out_.emit(kFormat, problem.span.end > problem.span.begin ? problem.span : span, {problem.message});
     // What comes behind is checked as if the format were good: it is one mistake.
@@ -263,14 +304,28 @@ void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) 
   uint32_t rule = m.rule;
   m.format = static_cast<uint32_t>(game_->moves[ctx_->move].formats.size());
   Statements after;
+  LocalId caught = 0;
+  if (holes) caught = fill_holes(x.items, program, m, after);
+  uint32_t number_of = 0;
+  const auto keep = [&](std::optional<LocalId> id) {
+    const uint32_t k = number_of++;
+    if (!holes) return compiled.captures.push_back(id);
+    if (!id) return;
+    Statement let = make(S::Let, captures[k].span);
+    Build at = build(captures[k].span);
+    let.value = at.call(B::ListAt, t.text_, at.local(caught), at.integer(k));
+    let.local = *id;
+    let.has_local = true;
+    after.push_back(std::move(let));
+  };
   for (const formats::CaptureInfo& c : captures) {
     if (c.name.empty()) {
-      compiled.captures.push_back(std::nullopt);
+      keep(std::nullopt);
       continue;
     }
     if (Variable* v = find(c.name); v && v->what == std::string("capture")) {
       out_.emit(kDuplicate, c.span, {c.name}).label(v->span, "the first capture of this name");
-      compiled.captures.push_back(std::nullopt);
+      keep(std::nullopt);
       continue;
     }
     if (c.name == "said" || c.name == "accepted")
@@ -279,14 +334,14 @@ void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) 
     Build at = build(c.span);
     if (!number) {
       LocalId id = declare({c.name, c.span}, t.text_, false, "capture", false);
-      compiled.captures.push_back(id);
+      keep(id);
       move_captures_.push_back(id);
       move_fields_.push_back({c.name, t.text_, id, c.span});
       part_of_value(c.span);
       continue;
     }
     LocalId raw = at.new_local("", t.text_);
-    compiled.captures.push_back(raw);
+    keep(raw);
     // Digits that no int holds break the format like anything else that is not one.
     Statement check = make(S::Check, s.span);
     check.rule = rule;
@@ -310,6 +365,100 @@ void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) 
   game_->moves[ctx_->move].formats.push_back(std::move(compiled));
   out.push_back(std::move(m));
   for (Statement& a : after) out.push_back(std::move(a));
+}
+
+/// The texts that may stand in the holes of a format, known from now on, and what the reply's captures then are, if it fits: a list,
+/// whose local this gives. `m` is the format.
+LocalId Checker::fill_holes(const std::vector<ast::FormatItem>& items, const formats::HoleProgram& program, Statement& m, Statements& out) {
+  TypeTable& t = game_->types;
+  Move& move = game_->moves[ctx_->move];
+  Build b = build(m.span);
+  const TypeId texts = t.list(t.text_);
+  move_holes_[&items] = static_cast<uint32_t>(move.holes.size());
+  std::vector<ValuePtr> code, lists;
+  for (int64_t i : program.code) code.push_back(b.integer(i));
+  for (const ast::FormatItem* hole : program.holes) {
+    const uint32_t function = hole_functions_.at(hole);
+    move.holes.push_back({function, hole->among_text});
+    for (auto* to : {&lists, &m.args}) {  // a player's model is told what may stand there
+      to->push_back(build(hole->among->span).op(Op::Call, texts));
+      to->back()->function = function;
+    }
+  }
+  Statement found = make(S::Let, m.span);
+  found.value = b.call(B::TextForm, t.optional(texts), ctx_->said ? b.local(*ctx_->said) : b.op(Op::Reply, t.text_),
+                       b.of(Op::MakeList, t.list(t.int_), std::move(code)), b.of(Op::MakeList, t.list(texts), std::move(lists)));
+  const LocalId maybe = b.new_local("", t.optional(texts));
+  found.local = maybe;
+  found.has_local = true;
+  out.push_back(std::move(found));
+  Statement check = make(S::Check, m.span);
+  check.rule = m.rule;
+  check.value = b.negate(b.call(B::IsNone, t.bool_, b.local(maybe)));
+  check.otherwise = clone(m.otherwise, facts_.reveals);
+  out.push_back(std::move(check));
+  Statement let = make(S::Let, m.span);
+  let.value = b.call(B::ValueOf, texts, b.local(maybe));
+  let.local = b.new_local("", texts);
+  let.has_local = true;
+  const LocalId caught = let.local;
+  out.push_back(std::move(let));
+  return caught;
+}
+
+/// Behind each `{text in …}` stands a function.
+void Checker::declare_holes() {
+  const auto look = [&](auto&& self, const ast::MoveDecl& move, const std::vector<ast::FormatItem>& items) -> void {
+    for (const ast::FormatItem& item : items) {
+      for (const auto& branch : item.branches) self(self, move, branch);
+      if (!item.among) continue;
+      hole_functions_[&item] = static_cast<uint32_t>(game_->functions.size());
+      Function f;
+      f.name = "texts for " + move.name.name;
+      f.span = item.among->span;
+      f.result = game_->types.list(game_->types.text_);
+      game_->functions.push_back(std::move(f));
+      facts_.function_ends.push_back(item.among->span);
+    }
+  };
+  for (const ast::MoveDecl* move : move_decls_)
+    for (const ast::Stmt& s : move->body)
+      if (const auto* format = std::get_if<ast::Format>(&s.node)) look(look, *move, format->items);
+}
+
+void Checker::check_holes() {
+  TypeTable& t = game_->types;
+  for (const auto& [item, function] : hole_functions_) {
+    Function& f = game_->functions[function];
+    Context* outer = ctx_;
+    Context context;
+    context.where = Where::Function;
+    context.body = &f.body;
+    context.result = f.result;
+    ctx_ = &context;
+    push();
+    Statement r = make(S::Return, item->among->span);
+    r.value = texts_among(*item->among, t.list(t.text_), "a text can be in a list or a set of texts, or be a key of a map");
+    pop();
+    ctx_ = outer;
+    f.body.statements.push_back(std::move(r));
+  }
+}
+
+ValuePtr Checker::texts_among(const ast::Expr& e, TypeId want, const char* hint) {
+  TypeTable& t = game_->types;
+  ValuePtr v = expr(e);
+  if (bad(*v) || v->type == want) return v;
+  Build m = build(e.span);
+  const Type type = t[v->type];  // a copy: the table grows
+  const TypeId list = t.list(t.text_), set = t.set(t.text_);
+  if (type.args.empty() || type.args[0] != t.text_ || (type.kind != Kind::List && type.kind != Kind::Set && type.kind != Kind::Map)) {
+    out_.emit(kTypeMismatch, e.span, {t.print(want), t.print(v->type)}).hint(hint);
+    return v;
+  }
+  if (type.kind == Kind::Map) v = m.call(B::MapKeys, list, std::move(v));
+  if (type.kind == Kind::Set) return m.call(B::SetToList, list, std::move(v));
+  return want == set ? m.call(B::ListToSet, set, std::move(v), m.type_index(set)) : std::move(v);
 }
 
 /// A name in several branches of a choice is one capture.

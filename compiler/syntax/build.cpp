@@ -716,6 +716,11 @@ class Builder {
         else b.meant(char_class.name, near);
         out.char_class = "text";
       }
+      out.class_span = char_class.span;
+      if (auto* e = c->expression()) {
+        out.among = std::shared_ptr<Expr>(expression(e));
+        out.among_text = e->getStart()->getInputStream()->getText(antlr4::misc::Interval(e->getStart()->getStartIndex(), e->getStop()->getStopIndex()));
+      }
       for (auto* w : c->formatWithout()) out.without.emplace_back(plain(w->text(), "what a capture goes without"), w->Tilde() != nullptr);
     } else if (c->LBracket()) {
       out.kind = FormatItem::Kind::Optional;

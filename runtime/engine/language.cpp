@@ -1,5 +1,13 @@
 #include "runtime/engine/language.h"
 
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "runtime/abi/heap.h"
+#include "runtime/engine/episode.h"
+#include "runtime/text/utf8.h"
+
 namespace ppc::engine {
 namespace {
 
@@ -28,10 +36,32 @@ Json to_json(const Language& language) {
   result.add("states", std::move(states));
   result.add("wants", std::move(wants));
   if (!language.exact) result.add("exact", false);
+  Json holes = Json::list();
+  for (size_t s = 0; s < language.states.size(); ++s)
+    for (const Language::Hole& h : language.states[s].holes) {
+      Json hole = Json::list();
+      hole.push(static_cast<uint64_t>(s));
+      hole.push(h.hole);
+      hole.push(h.to);
+      holes.push(std::move(hole));
+    }
+  if (!holes.items().empty()) result.add("holes", std::move(holes));
   return result;
 }
 
-Language parse_language(const Json& json, const std::string& name) {
+Json to_json(const ReplyForm& form) {
+  Json parts = Json::list(), holes = Json::list();
+  for (const Language& l : form.parts) parts.push(to_json(l));
+  for (const std::string& h : form.holes) holes.push(h);
+  Json result = Json::object();
+  result.add("parts", std::move(parts));
+  result.add("holes", std::move(holes));
+  return result;
+}
+
+namespace {
+
+Language parse_part(const Json& json, size_t hole_count, const std::string& name) {
   Language language;
   const Json *states = json.find("states"), *wants = json.find("wants"), *exact = json.find("exact");
   if (!states || !states->is_list()) bad(name, "expected `states`, a list");
@@ -66,7 +96,41 @@ Language parse_language(const Json& json, const std::string& name) {
     if (edges > kMaxEdges) bad(name, "too large");
     language.states.push_back(std::move(state));
   }
+  const Json* holes = json.find("holes");
+  if (!holes) return language;
+  if (!holes->is_list()) bad(name, "`holes` is " + describe(*holes));
+  for (const Json& h : holes->items()) {
+    const size_t limits[] = {n, hole_count, n};
+    bool good = h.is_list() && h.items().size() == 3;
+    for (size_t i = 0; i < 3 && good; ++i)
+      good = h.items()[i].is_int() && h.items()[i].as_int() >= 0 && static_cast<uint64_t>(h.items()[i].as_int()) < limits[i];
+    if (!good) bad(name, "`holes`: expected [state, hole, state]");
+    language.states[static_cast<size_t>(h.items()[0].as_int())].holes.push_back(
+        {static_cast<uint32_t>(h.items()[1].as_int()), static_cast<uint32_t>(h.items()[2].as_int())});
+  }
   return language;
+}
+
+}  // namespace
+
+Language parse_language(const Json& json, const std::string& name) { return parse_part(json, 0, name); }
+
+ReplyForm parse_form(const Json& json, const std::string& name) {
+  ReplyForm form;
+  const Json *parts = json.find("parts"), *holes = json.find("holes");
+  if (!parts) {
+    form.parts.push_back(parse_language(json, name));
+    return form;
+  }
+  if (!parts->is_list() || parts->items().empty()) bad(name, "expected `parts`, a list that is not empty");
+  if (!holes || !holes->is_list()) bad(name, "expected `holes`, a list");
+  for (const Json& h : holes->items()) {
+    if (!h.is_text()) bad(name, "`holes` holds " + describe(h));
+    form.holes.push_back(h.as_text());
+  }
+  for (const Json& p : parts->items())
+    form.parts.push_back(parse_part(p, form.holes.size(), name + ", part " + std::to_string(form.parts.size())));
+  return form;
 }
 
 Language any_text() {
@@ -79,6 +143,194 @@ Language any_text() {
       {{{0x80, 0xBF, 0}}}, {{{0x80, 0xBF, 1}}}, {{{0x80, 0xBF, 2}}},
       {{{0xA0, 0xBF, 1}}}, {{{0x80, 0x9F, 1}}}, {{{0x90, 0xBF, 2}}}, {{{0x80, 0x8F, 2}}}};
   return language;
+}
+
+namespace {
+
+/// The texts of a hole as a tree.
+struct Tree {
+  struct Node {
+    std::map<uint8_t, uint32_t> next;
+    bool ends = false;
+  };
+  std::vector<Node> nodes{1};
+
+  void add(const std::string& text) {
+    uint32_t at = 0;
+    for (char c : text) {
+      auto [next, is_new] = nodes[at].next.emplace(static_cast<uint8_t>(c), static_cast<uint32_t>(nodes.size()));
+      at = next->second;
+      if (is_new) nodes.emplace_back();
+    }
+    nodes[at].ends = true;
+  }
+};
+
+/// Determinises all parts at once.
+class Filler {
+ public:
+  Filler(const ReplyForm& form, const HoleTexts& texts) : form_(form), trees_(form.holes.size()) {
+    for (size_t h = 0; h < trees_.size() && h < texts.size(); ++h)
+      for (const std::string& t : texts[h]) {
+        if (!text::check_utf8(t).valid) throw InputError(form.holes[h] + ": a text that is no valid UTF-8");
+        trees_[h].add(t);
+      }
+  }
+
+  Language run() {
+    Places start;
+    for (uint32_t p = 0; p < form_.parts.size(); ++p) {
+      enter(p, 0, start);
+      out_.exact = out_.exact && form_.parts[p].exact;
+    }
+    state_of(std::move(start));
+    for (uint32_t s = 0; s < out_.states.size(); ++s) expand(s);
+    return std::move(out_);
+  }
+
+ private:
+  // A state of a part, or a node inside the tree of a hole behind which the part goes on at `to`.
+  struct Place {
+    uint32_t part, hole, at, to;
+    auto operator<=>(const Place&) const = default;
+  };
+  static constexpr uint32_t kState = UINT32_MAX;  // as a hole
+  using Places = std::vector<Place>;
+
+  static void put(Places& places, Place place) {
+    if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
+  }
+  /// With the holes that stand there: of one that may be empty also what is behind it.
+  void enter(uint32_t part, uint32_t state, Places& places) const {
+    const Place here{part, kState, state, 0};
+    if (std::find(places.begin(), places.end(), here) != places.end()) return;
+    places.push_back(here);
+    for (const Language::Hole& h : form_.parts[part].states[state].holes) {
+      if (!trees_[h.hole].nodes[0].next.empty()) put(places, {part, h.hole, 0, h.to});
+      if (trees_[h.hole].nodes[0].ends) enter(part, h.to, places);
+    }
+  }
+  void read(const Place& place, uint8_t byte, Places& places) const {
+    if (place.hole == kState) {
+      const auto& edges = form_.parts[place.part].states[place.at].edges;
+      const auto e = std::lower_bound(edges.begin(), edges.end(), byte, [](const Language::Edge& x, uint8_t b) { return x.high < b; });
+      if (e != edges.end() && e->low <= byte) enter(place.part, e->to, places);
+      return;
+    }
+    const Tree& tree = trees_[place.hole];
+    const auto next = tree.nodes[place.at].next.find(byte);
+    if (next == tree.nodes[place.at].next.end()) return;
+    if (!tree.nodes[next->second].next.empty()) put(places, {place.part, place.hole, next->second, place.to});
+    if (tree.nodes[next->second].ends) enter(place.part, place.to, places);
+  }
+
+  uint32_t state_of(Places places) {
+    std::sort(places.begin(), places.end());
+    auto [at, is_new] = index_.emplace(std::move(places), static_cast<uint32_t>(out_.states.size()));
+    if (!is_new) return at->second;
+    places_.push_back(&at->first);
+    Language::State state;
+    std::vector<bool> ends(form_.parts.size());
+    for (const Place& p : at->first)
+      if (p.hole == kState && form_.parts[p.part].states[p.at].accepts) ends[p.part] = true;
+    state.accepts = std::find(ends.begin(), ends.end(), false) == ends.end();
+    state.wants = wants(at->first, state.accepts);
+    out_.states.push_back(std::move(state));
+    return at->second;
+  }
+
+  void expand(uint32_t s) {
+    const Places& places = *places_[s];
+    std::array<bool, 257> begins{};
+    for (const Place& p : places) {
+      if (p.hole == kState)
+        for (const auto& e : form_.parts[p.part].states[p.at].edges) begins[e.low] = begins[size_t{e.high} + 1] = true;
+      else
+        for (const auto& [byte, next] : trees_[p.hole].nodes[p.at].next) begins[byte] = begins[size_t{byte} + 1] = true;
+    }
+    std::vector<Language::Edge> edges;
+    for (unsigned low = 0; low < 256;) {
+      unsigned high = low;
+      while (high < 255 && !begins[high + 1]) ++high;
+      Places after;
+      for (const Place& p : places) read(p, static_cast<uint8_t>(low), after);
+      std::vector<bool> alive(form_.parts.size());
+      for (const Place& p : after) alive[p.part] = true;
+      if (std::find(alive.begin(), alive.end(), false) == alive.end()) {
+        const uint32_t to = state_of(std::move(after));
+        if (!edges.empty() && edges.back().to == to && edges.back().high + 1u == low) edges.back().high = static_cast<uint8_t>(high);
+        else edges.push_back({static_cast<uint8_t>(low), static_cast<uint8_t>(high), to});
+      }
+      low = high + 1;
+    }
+    edges_ += edges.size();
+    if (edges_ > 1'000'000) throw InputError("with its texts, " + form_.holes.front() + " makes the form too large");
+    out_.states[s].edges = std::move(edges);
+  }
+
+  // The words of parts that do not let every character follow, or, where each would, of all.
+  uint32_t wants(const Places& places, bool accepts) {
+    const auto open = [&](uint32_t part) {
+      return std::any_of(places.begin(), places.end(), [&](const Place& p) {
+        if (p.part != part || p.hole != kState) return false;
+        const auto& edges = form_.parts[part].states[p.at].edges;
+        return !edges.empty() && edges[0].low == 0 && edges[0].high == 0x7F;
+      });
+    };
+    std::vector<bool> shown(form_.parts.size());
+    for (uint32_t p = 0; p < shown.size(); ++p) shown[p] = !open(p);
+    if (std::find(shown.begin(), shown.end(), true) == shown.end()) shown.assign(shown.size(), true);
+    std::vector<std::string> words;
+    for (const Place& p : places) {
+      if (!shown[p.part]) continue;
+      const Language& part = form_.parts[p.part];
+      std::string word = p.hole != kState ? form_.holes[p.hole] : part.wants[part.states[p.at].wants];
+      // Where nothing but holes follows, these are named.
+      if (p.hole == kState && part.states[p.at].edges.empty() && !part.states[p.at].accepts) continue;
+      if (p.hole == kState && part.states[p.at].accepts && !accepts) {
+        if (word == "the end") continue;
+        if (word.ends_with(" or the end")) word.resize(word.size() - 11);
+      }
+      if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(std::move(word));
+    }
+    std::string text;
+    for (size_t i = 0; i < words.size() && i < 5; ++i) text += (i ? " or " : "") + (i == 4 ? "…" : words[i]);
+    auto [at, is_new] = wants_.emplace(text, static_cast<uint32_t>(out_.wants.size()));
+    if (is_new) out_.wants.push_back(text);
+    return at->second;
+  }
+
+  const ReplyForm& form_;
+  std::vector<Tree> trees_;
+  Language out_;
+  std::map<Places, uint32_t> index_;
+  std::vector<const Places*> places_;
+  std::map<std::string, uint32_t> wants_;
+  size_t edges_ = 0;
+};
+
+}  // namespace
+
+Language fill(const ReplyForm& form, const HoleTexts& texts) { return Filler(form, texts).run(); }
+
+HoleTexts hole_texts(const Episode& episode, Worker& worker) {
+  HoleTexts out;
+  const auto& moves = episode.setting().module->manifest().moves;
+  if (episode.status() == Status::Done || episode.asked_move() >= moves.size() || !moves[episode.asked_move()].holes_entry) return out;
+  std::string fault;
+  const auto value = episode.evaluate(worker, *moves[episode.asked_move()].holes_entry, nullptr, &fault);
+  if (!value) throw std::runtime_error("the texts for `" + moves[episode.asked_move()].name + "`: " + fault);
+  const ppc_ctx* c = worker.ctx();
+  const rt::List lists = rt::list(c, *value);
+  for (uint32_t h = 0; h < lists.n; ++h) {
+    const rt::List texts = rt::list(c, lists[h]);
+    out.emplace_back();
+    for (uint32_t i = 0; i < texts.n; ++i) {
+      const rt::Text t = rt::text(c, texts[i]);
+      out.back().emplace_back(reinterpret_cast<const char*>(t.p), t.n);
+    }
+  }
+  return out;
 }
 
 }  // namespace ppc::engine

@@ -196,6 +196,7 @@ Manifest parse_manifest(std::string_view text) {
   r.each("moves", [&](const Reader& v) {
     m.moves.push_back({v.text("name"), v.text_or_empty("form"), v.text_or_empty("grammar"), v.indices("players")});
     if (v.has("language")) m.moves.back().language = v.at("language").dump();
+    if (v.has("holes_entry")) m.moves.back().holes_entry = v.index("holes_entry");
   });
   r.each("rules", [&](const Reader& v) {
     RuleInfo rule;
@@ -264,6 +265,7 @@ std::string to_json(const Manifest& m) {
   j["moves"] = Json::array();
   for (const MoveInfo& v : m.moves) {
     j["moves"].push_back({{"name", v.name}, {"form", v.form}, {"grammar", v.grammar}, {"players", v.players}});
+    if (v.holes_entry) j["moves"].back()["holes_entry"] = *v.holes_entry;
     if (!v.language.empty()) j["moves"].back()["language"] = Json::parse(v.language);
   }
   j["rules"] = Json::array();

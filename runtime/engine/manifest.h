@@ -31,8 +31,8 @@ struct FieldInfo {
 
 struct PlayerInfo { std::string name, display; bool scripted = false; };
 /// form: human-readable; grammar: GBNF; players: who may make it (empty: not said); language: the replies that have the form, as
-/// JSON for parse_language (language.h); empty: any text.
-struct MoveInfo { std::string name; std::string form; std::string grammar; std::vector<uint32_t> players = {}; std::string language = {}; };
+/// JSON for parse_language (language.h); empty: any text. With holes an entry() -> [[text]] gives what may stand in them at the ask.
+struct MoveInfo { std::string name; std::string form; std::string grammar; std::vector<uint32_t> players = {}; std::string language = {}; std::optional<uint32_t> holes_entry = {}; };
 /// A place that can turn a reply down: kind "format", "expect" or "forbid".
 struct RuleInfo { std::string move, kind, text; uint32_t line = 0, column = 0; };
 struct BotInfo { std::string player_name, name, doc; uint32_t player = 0, entry = 0; };  // entry: args {message text} -> reply text

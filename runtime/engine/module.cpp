@@ -80,6 +80,8 @@ Manifest manifest_of(const ppc_module& module) {
   if (manifest.generate_entry) check(*manifest.generate_entry);
   for (const BotInfo& b : manifest.bots) check(b.entry);
   for (const KeyInfo& k : manifest.keys) check(k.entry);
+  for (const MoveInfo& m : manifest.moves)
+    if (m.holes_entry) check(*m.holes_entry);
   for (const MetricInfo& m : manifest.metrics) {
     check(m.entry);
     if (m.value_entry) check(*m.value_entry);

@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       require(allowed == (to != Constraint::kOut && c->distance(to) <= left), "a mask that is none");
       if (allowed && (next == Constraint::kOut || (n * 7 + t) % 3 == 0)) next = to;
     }
-    require(next != Constraint::kOut || distance == 0 || distance > left + 1, "no way on");
+    require(next != Constraint::kOut || distance == 0 || distance > left + 1 || distance == Constraint::kNever, "no way on");
     state = next;
   }
   return 0;

@@ -62,8 +62,7 @@ void play(const std::string& name, const std::shared_ptr<engine::GameModule>& mo
           const engine::SegmentPtr& resources, int episodes, Count& count) {
   const engine::Manifest& m = module->manifest();
   const auto vocabulary = decode::make_vocabulary(tokens());
-  std::vector<std::shared_ptr<const decode::Constraint>> constraints;
-  for (const auto& move : m.moves) constraints.push_back(decode::make_constraint(vocabulary, decode::language_of(move)));
+  decode::Constraints constraints(vocabulary);
   std::vector<engine::Setting> settings;
   for (const auto& e : set.experiments)
     for (const auto& i : e.instances) settings.push_back({module, e.segment, i.segment, resources});
@@ -75,8 +74,7 @@ void play(const std::string& name, const std::shared_ptr<engine::GameModule>& mo
     engine::Episode episode(setting, static_cast<uint64_t>(k));
     auto status = episode.start(worker);
     for (int turn = 0; turn < 40 && status == engine::Status::Asking; ++turn) {
-      const uint32_t move = episode.asked_move();
-      const std::string said = reply(*constraints[move], random);
+      const std::string said = reply(*constraints.of(episode, worker), random);
       status = episode.step(worker, said);
       ++count.replies;
       engine::Journal journal;

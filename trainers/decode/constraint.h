@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/engine/json.h"
+#include "runtime/engine/language.h"
 #include "runtime/engine/manifest.h"
 #include "trainers/model/tokenizer.h"
 
@@ -28,15 +29,16 @@ std::shared_ptr<const Vocabulary> make_vocabulary(const std::vector<std::string>
 class Language;
 /// From what a move's manifest entry says; null stands for any text. Throws engine::InputError.
 std::shared_ptr<const Language> parse_language(const engine::Json&);
-/// The same as the manifest has it, where nothing ("") stands for any text.
-std::shared_ptr<const Language> language_of(const engine::MoveInfo&);
+/// The same as the manifest has it, where nothing ("") stands for any text; with what may stand in the holes of its formats
+/// (engine::hole_texts), if it has any.
+std::shared_ptr<const Language> language_of(const engine::MoveInfo&, const engine::HoleTexts& = {});
 
 /// Both together, with masks made when a state is first met and kept (at most kKeptBytes of them). May be used by several threads.
 class Constraint {
  public:
   using State = uint32_t;
   static constexpr State kOut = UINT32_MAX;   // no reply of the form begins so
-  static constexpr size_t kKeptBytes = size_t{32} << 20;
+  static constexpr size_t kKeptBytes = size_t{16} << 20;
 
   virtual ~Constraint() = default;
   virtual State start() const = 0;
@@ -55,6 +57,21 @@ class Constraint {
   virtual std::string_view expected(State, std::optional<TokenId>) const = 0;
 };
 std::shared_ptr<const Constraint> make_constraint(std::shared_ptr<const Vocabulary>, std::shared_ptr<const Language>);
+
+/// The constraints of what episodes ask for, each made once. At most kMost are kept: those that were wanted last. May be used by
+/// several threads.
+class Constraints {
+ public:
+  static constexpr size_t kMost = 64;
+  explicit Constraints(std::shared_ptr<const Vocabulary>);
+  ~Constraints();
+  /// Of the move that the episode asks for now. Throws std::runtime_error where the game's own code for its holes fails.
+  std::shared_ptr<const Constraint> of(const engine::Episode&, engine::Worker&);
+
+ private:
+  struct Data;
+  std::unique_ptr<Data> data_;
+};
 
 /// Where a reply first left the form.
 struct Break {

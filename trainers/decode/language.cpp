@@ -50,10 +50,12 @@ std::shared_ptr<const Language> parse_language(const engine::Json& json) {
   return std::make_shared<Language>(json.is_null() ? engine::any_text() : engine::parse_language(json));
 }
 
-std::shared_ptr<const Language> language_of(const engine::MoveInfo& move) {
+std::shared_ptr<const Language> language_of(const engine::MoveInfo& move, const engine::HoleTexts& texts) {
   const std::string name = "the replies of `" + move.name + "`";
   if (move.language.empty()) return std::make_shared<Language>(engine::any_text());
-  return std::make_shared<Language>(engine::parse_language(engine::parse_json(move.language, name), name));
+  const engine::ReplyForm form = engine::parse_form(engine::parse_json(move.language, name), name);
+  if (form.holes.empty()) return std::make_shared<Language>(form.parts[0]);
+  return std::make_shared<Language>(engine::fill(form, texts));
 }
 
 }  // namespace ppc::decode
