@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csetjmp>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <optional>
@@ -12,6 +14,10 @@
 #include <set>
 
 #include "compiler/formats/codeset.h"
+#include "runtime/abi/context.h"
+#include "runtime/abi/heap.h"
+#include "runtime/abi/segment.h"
+#include "runtime/engine/language.h"
 
 namespace {
 
@@ -878,6 +884,148 @@ TEST(Replies, AreWhatFitsAndStaysAsItIs) {
   EXPECT_GT(accepted, 300);
   EXPECT_GT(refused, 300);
   EXPECT_GT(narrowed, 50);
+}
+
+// ---- holes ----------------------------------------------------------------------------------------------------------
+
+using Lists = std::map<const FormatItem*, Texts>;
+
+/// Puts holes in place of some literals; `filled` gets the same with what stands in them.
+void dig(Chance& chance, Items& items, Items& filled) {
+  filled = items;
+  for (size_t i = 0; i < items.size(); ++i) {
+    FormatItem& it = items[i];
+    for (size_t b = 0; b < it.branches.size(); ++b) dig(chance, it.branches[b], filled[i].branches[b]);
+    if (it.kind != FormatItem::Kind::Literal || it.ignore_case || chance.below(2)) continue;
+    FormatItem& choice = filled[i];
+    Texts texts{it.text};
+    for (uint32_t n = chance.below(3); n--;) texts.push_back(chance.text(2));
+    if (chance.below(4) == 0) texts.push_back("");
+    std::stable_sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+    choice.kind = FormatItem::Kind::Choice;
+    for (const auto& t : texts) {
+      choice.branches.emplace_back(1);
+      choice.branches.back()[0].text = t;
+    }
+    it.kind = FormatItem::Kind::Capture;
+    it.char_class = "text";
+    it.among = std::make_shared<ppc::ast::Expr>();
+    it.text.clear();
+  }
+}
+void lists_of(const Items& holes, const Items& filled, Lists& out) {
+  for (size_t i = 0; i < holes.size(); ++i) {
+    if (holes[i].among)
+      for (const Items& b : filled[i].branches) out[&holes[i]].push_back(b[0].text);
+    else
+      for (size_t b = 0; b < holes[i].branches.size(); ++b) lists_of(holes[i].branches[b], filled[i].branches[b], out);
+  }
+}
+
+/// The runtime's matcher.
+class Filled {
+ public:
+  Filled(const HoleProgram& program, const Lists& lists) : ctx_(size_t{16} << 20) {
+    ppc::rt::SegmentBuilder pool(PPC_POOL, 0, kTypes, nullptr);
+    std::vector<int64_t> all;
+    for (const FormatItem* hole : program.holes) {
+      std::vector<int64_t> texts;
+      for (const std::string& t : lists.at(hole)) texts.push_back(pool.make_text(t));
+      all.push_back(pool.make_list(texts));
+    }
+    lists_ = pool.make_list(all);
+    code_ = pool.make_list(program.code);
+    const std::string bytes = pool.bytes();
+    pool_.resize(bytes.size() / 8 + 1);
+    std::memcpy(pool_.data(), bytes.data(), bytes.size());
+    ctx_->types = kTypes;
+    ctx_->seg[PPC_POOL] = reinterpret_cast<uint8_t*>(pool_.data());
+  }
+  std::optional<Texts> operator()(const std::string& reply) {
+    ctx_.reset_step();
+    const bool ascii = std::all_of(reply.begin(), reply.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+    const int64_t v = ctx_.scratch_text(reply, ascii);
+    ctx_->fuel = int64_t{1} << 40;
+    jmp_buf back;
+    ctx_->fault = PPC_FAULT_NONE;
+    ctx_->on_fault = &back;
+    volatile int64_t result = 0;
+    if (setjmp(back) == 0) result = ppc_rt_text_form(ctx_.get(), v, code_, lists_);
+    ctx_->on_fault = nullptr;
+    EXPECT_EQ(ctx_->fault, static_cast<uint32_t>(PPC_FAULT_NONE));
+    if (result == 0) return std::nullopt;
+    const ppc::rt::List list = ppc::rt::list(ctx_.get(), ppc::rt::record_field(ctx_.get(), result, 0));
+    Texts out;
+    for (uint32_t k = 0; k < list.n; ++k) out.emplace_back(ppc::rt::view(ctx_.get(), list[k]));
+    return out;
+  }
+
+ private:
+  static constexpr ppc_type kTypes[] = {{PPC_K_TEXT, 0, 0, 0, 0}};
+  ppc::rt::Context ctx_;
+  std::vector<uint64_t> pool_;
+  int64_t code_ = 0, lists_ = 0;
+};
+
+TEST(Holes, AreChoicesOfWhatFillsThem) {
+  int matched = 0, total = 0, dug = 0;
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    Chance chance(seed + 5000);
+    Items items = chance.sequence(0, true), filled;
+    dig(chance, items, filled);
+    Compiled expected(filled);
+    if (expected.too_large) continue;
+    Problem problem;
+    const HoleProgram program = compile_with_holes(items, {}, &problem);
+    ASSERT_FALSE(problem.found()) << problem.message;
+    Lists lists;
+    lists_of(items, filled, lists);
+    dug += !program.holes.empty();
+    Filled real(program, lists);
+    ASSERT_EQ(program.captures.size(), expected.captures.size());
+
+    const Replies part = replies_with_holes(items);
+    ppc::engine::ReplyForm form;
+    ppc::engine::HoleTexts texts;
+    form.parts.emplace_back();
+    for (const auto& s : part.states) {
+      ppc::engine::Language::State state{{}, s.accepts, s.wants, {}};
+      for (const auto& e : s.edges) state.edges.push_back({e.low, e.high, e.to});
+      for (const auto& h : s.holes) state.holes.push_back({h.hole, h.to});
+      form.parts[0].states.push_back(std::move(state));
+    }
+    form.parts[0].wants = part.wants;
+    for (const FormatItem* hole : program.holes) {
+      form.holes.push_back("{text in …}");
+      texts.push_back(lists.at(hole));
+    }
+    // It goes through JSON, as a manifest's does.
+    ppc::engine::Language language;
+    if (!part.states.empty()) language = ppc::engine::fill(ppc::engine::parse_form(ppc::engine::to_json(form)), texts);
+
+    for (int i = 0; i < 25; ++i) {
+      auto codes = some_reply(chance, filled);
+      const std::string reply = utf8(codes, 0, codes.size());
+      const auto found = expected(reply);
+      ASSERT_EQ(real(reply), found) << "seed " << seed << "\nformat" << show(filled) << "\nreply \"" << reply << "\"";
+      ++total;
+      matched += found.has_value();
+      size_t digits = 0, most = 0;
+      for (char c : reply) most = std::max(most, digits = isdigit(static_cast<unsigned char>(c)) ? digits + 1 : 0);
+      if (most > 18 || part.states.empty()) continue;
+      uint32_t state = 0;
+      for (size_t at = 0; at < reply.size() && state != UINT32_MAX; ++at) {
+        const auto byte = static_cast<uint8_t>(reply[at]);
+        uint32_t next = UINT32_MAX;
+        for (const auto& e : language.states[state].edges)
+          if (e.low <= byte && byte <= e.high) next = e.to;
+        state = next;
+      }
+      ASSERT_EQ(state != UINT32_MAX && language.states[state].accepts, found.has_value()) << "seed " << seed << "\nformat" << show(filled) << "\nreply \"" << reply << "\"";
+    }
+  }
+  EXPECT_GT(matched, total / 5);
+  EXPECT_GT(dug, 100);
 }
 
 TEST(Replies, SayWhatIsWanted) {
