@@ -1,5 +1,6 @@
 // Patterns that come with data (`regex` values): PCRE2 in the dialect of Python's re, compiled once a thread, with limits.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 

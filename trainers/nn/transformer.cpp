@@ -36,48 +36,43 @@ Tensor view_of(const model::TensorView& view) {
   return torch::from_blob(const_cast<std::byte*>(view.data.data()), view.shape, options);
 }
 
-#if TORCH_VERSION_MAJOR >= 2
-Tensor attend_all(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
-  const int64_t kv_heads = k.size(1), group = q.size(1) / kv_heads;
-  if (mask.defined()) {
-    // A group's heads as further queries of their key head, so that keys and values need no copies.
-    const int64_t b = q.size(0), n = q.size(2), d = q.size(3);
-    const Tensor masks = mask.expand({mask.size(0), group, n, k.size(2)}).reshape({mask.size(0), 1, group * n, k.size(2)});
-    return at::scaled_dot_product_attention(q.reshape({b, kv_heads, group * n, d}), k, v, masks).reshape({b, kv_heads * group, n, d});
-  }
-  auto repeat = [&](const Tensor& x) { return group == 1 ? x : x.repeat_interleave(group, 1); };
-  return at::scaled_dot_product_attention(q, repeat(k), repeat(v), {}, 0.0, /*is_causal=*/true);
-}
-#else
-Tensor attend_all(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
+/// By plain products. A group's heads are further queries of their key head, so that keys and values need no copies.
+Tensor attend_with_products(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
   const int64_t b = q.size(0), n = q.size(2), d = q.size(3), kv_heads = k.size(1), group = q.size(1) / kv_heads, length = k.size(2);
   const Tensor queries = (q * (1 / std::sqrt(static_cast<double>(d)))).reshape({b, kv_heads, group * n, d});
   Tensor scores = torch::matmul(queries, k.transpose(-1, -2)).view({b, kv_heads, group, n, length}).to(wide(q));
-  Tensor hidden = mask.defined() ? mask.logical_not().unsqueeze(1) : torch::ones({n, length}, q.options().dtype(torch::kBool)).triu_(length - n + 1);
+  const Tensor hidden = mask.defined() ? mask.logical_not().unsqueeze(1) : torch::ones({n, length}, q.options().dtype(torch::kBool)).triu_(length - n + 1);
   scores = scores.masked_fill(hidden, -std::numeric_limits<double>::infinity());
   const Tensor weights = scores.softmax(-1).to(q.scalar_type()).view({b, kv_heads, group * n, length});
   return torch::matmul(weights, v).view({b, kv_heads * group, n, d});
 }
-#endif
 
 }  // namespace
 
 Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
-#if TORCH_VERSION_MAJOR < 2
-  // By rows, so that the scores of long sequences fit; and the first rows need no late keys.
-  const int64_t n = q.size(2), rows = 512;
-  if (n > rows) {
-    std::vector<Tensor> parts;
-    for (int64_t at = 0; at < n; at += rows) {
-      const int64_t count = std::min(rows, n - at);
-      const Tensor part = q.narrow(2, at, count);
-      if (mask.defined()) parts.push_back(attend_all(part, k, v, mask.narrow(2, at, count)));
-      else parts.push_back(attend_all(part, k.narrow(2, 0, at + count), v.narrow(2, 0, at + count), {}));
+#if TORCH_VERSION_MAJOR >= 2
+  // LibTorch's fused attention; not on a CPU in bfloat16, where 2.14 asks for AVX-512 even in builds that have none.
+  if (!q.is_cpu() || q.scalar_type() == torch::kFloat32 || q.scalar_type() == torch::kFloat64) {
+    const int64_t b = q.size(0), n = q.size(2), d = q.size(3), kv_heads = k.size(1), group = q.size(1) / kv_heads;
+    if (mask.defined()) {
+      const Tensor masks = mask.expand({mask.size(0), group, n, k.size(2)}).reshape({mask.size(0), 1, group * n, k.size(2)});
+      return at::scaled_dot_product_attention(q.reshape({b, kv_heads, group * n, d}), k, v, masks).reshape({b, kv_heads * group, n, d});
     }
-    return torch::cat(parts, 2);
+    auto repeat = [&](const Tensor& x) { return group == 1 ? x : x.repeat_interleave(group, 1); };
+    return at::scaled_dot_product_attention(q, repeat(k), repeat(v), {}, 0.0, /*is_causal=*/true);
   }
 #endif
-  return attend_all(q, k, v, mask);
+  // By rows, so that the scores of long sequences fit; and the first rows need no late keys.
+  const int64_t n = q.size(2), rows = 512;
+  if (n <= rows) return attend_with_products(q, k, v, mask);
+  std::vector<Tensor> parts;
+  for (int64_t at = 0; at < n; at += rows) {
+    const int64_t count = std::min(rows, n - at);
+    const Tensor part = q.narrow(2, at, count);
+    if (mask.defined()) parts.push_back(attend_with_products(part, k, v, mask.narrow(2, at, count)));
+    else parts.push_back(attend_with_products(part, k.narrow(2, 0, at + count), v.narrow(2, 0, at + count), {}));
+  }
+  return torch::cat(parts, 2);
 }
 
 Packed Packed::of(const std::vector<std::vector<int32_t>>& sequences, torch::Device device) {
