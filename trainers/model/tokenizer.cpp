@@ -121,15 +121,23 @@ class Trie {
     begins_[static_cast<uint8_t>(word[0])] = true;
   }
   bool empty() const { return nodes_.empty(); }
-  /// Whether a word begins at or behind `*from`: there, the longest.
-  bool find(std::string_view text, size_t* from, size_t* end, uint32_t* what) const {
+  /// Whether a word begins at or behind `*from`: there, the longest that `allowed(what, begin, end)`; 0 is no, 1 is yes, and 2 is no, and
+  /// nothing that begins in it either.
+  template <class Allowed>
+  bool find(std::string_view text, size_t* from, size_t* end, uint32_t* what, Allowed&& allowed) const {
     for (size_t i = *from; i < text.size(); ++i) {
       if (!begins_[static_cast<uint8_t>(text[i])]) continue;
       uint32_t at = 0;
       bool found = false;
-      for (size_t k = i; k < text.size() && (at = child(at, static_cast<uint8_t>(text[k]))); ++k)
-        if (nodes_[at].what != UINT32_MAX) *end = k + 1, *what = nodes_[at].what, found = true;
+      size_t beyond = i;
+      for (size_t k = i; k < text.size() && (at = child(at, static_cast<uint8_t>(text[k]))); ++k) {
+        if (nodes_[at].what == UINT32_MAX) continue;
+        const int yes = allowed(nodes_[at].what, i, k + 1);
+        if (yes == 1) *end = k + 1, *what = nodes_[at].what, found = true;
+        if (yes == 2) beyond = k + 1, found = false;
+      }
       if (found) return *from = i, true;
+      if (beyond > i) i = beyond - 1;
     }
     return false;
   }
@@ -617,15 +625,60 @@ struct Tokenizer::Data {
     if (U_FAILURE(status)) throw engine::SystemError(std::string("ICU: ") + u_errorName(status));
   }
 
+  /// Whether a stretch of literal text, in order, has a byte between the two; `2` if they have all of them.
+  static int literal(std::span<const Stretch> stretches, size_t begin, size_t end) {
+    auto s = std::upper_bound(stretches.begin(), stretches.end(), begin, [](size_t b, const Stretch& x) { return b < x.end; });
+    if (s == stretches.end() || s->begin >= end) return 0;
+    size_t covered = begin;
+    for (; s != stretches.end() && s->begin <= covered && covered < end; ++s) covered = s->end;
+    return covered >= end ? 2 : 1;
+  }
+
+  /// A part of a text, normalized, with the literal stretches there.
+  struct Normal {
+    std::string text;
+    std::vector<Stretch> literal;
+    bool all_literal = false;
+  };
+  Normal normalized(std::string_view text, std::string_view part, std::span<const Stretch> stretches) const {
+    Normal out;
+    std::string buffer;
+    out.text = normalized(part, buffer);
+    const auto begin = static_cast<size_t>(part.data() - text.data()), end = begin + part.size();
+    std::string joined;  // each stretch alone, and what is between them
+    size_t done = begin;
+    const auto add = [&](size_t to) {
+      joined += normalized(text.substr(done, to - done), buffer);
+      done = to;
+    };
+    for (const Stretch& s : stretches) {
+      if (s.end <= begin || s.begin >= end) continue;
+      add(std::max(s.begin, begin));
+      const size_t from = joined.size();
+      add(std::min(s.end, end));
+      out.literal.push_back({from, joined.size()});
+    }
+    if (out.literal.empty()) return out;
+    add(end);
+    out.all_literal = joined != out.text;  // something grew together across an end: better no special token than one too many
+    return out;
+  }
+
   template <class Text>
-  void added_tokens(const Trie& trie, std::string_view s, bool parse_special, std::vector<TokenId>& out, Text&& text_part) const {
+  void added_tokens(const Trie& trie, std::string_view s, bool parse_special, std::span<const Stretch> stretches, std::vector<TokenId>& out, Text&& text_part) const {
     size_t done = 0;
     uint32_t which = 0;
-    for (size_t from = 0, end = 0; trie.find(s, &from, &end, &which);) {
+    const auto allowed = [&](uint32_t what, size_t begin, size_t end) {
+      if (!added[what].special) return 1;
+      if (!parse_special) return 2;
+      if (stretches.empty()) return 1;
+      const int covered = literal(stretches, begin, end);
+      return covered == 0 ? 1 : covered == 1 ? 0 : 2;
+    };
+    for (size_t from = 0, end = 0; trie.find(s, &from, &end, &which, allowed);) {
       const AddedToken& t = added[which];
       size_t start = from, stop = end;
       from = end;
-      if (t.special && !parse_special) continue;
       if (t.single_word) {
         uint32_t length;
         if (start > 0 && is_word_char(char_at(s, last_char(s.substr(0, start)), &length))) continue;
@@ -797,7 +850,9 @@ Tokenizer Tokenizer::parse(const Json& json, const std::string& file) {
   return Tokenizer(std::move(data));
 }
 
-void Tokenizer::encode(std::string_view text, EncodeOptions options, std::vector<TokenId>& out) const {
+void Tokenizer::encode(std::string_view text, EncodeOptions options, std::vector<TokenId>& out) const { encode(text, options, {}, out); }
+void Tokenizer::encode(std::string_view text, std::span<const Stretch> literal, std::vector<TokenId>& out) const { encode(text, {}, literal, out); }
+void Tokenizer::encode(std::string_view text, EncodeOptions options, std::span<const Stretch> literal, std::vector<TokenId>& out) const {
   const Data& d = *data_;
   if (text.size() >= size_t{1} << 31) throw std::length_error("a text of 2 GiB or more");
   std::unique_ptr<Scratch> scratch;
@@ -811,16 +866,18 @@ void Tokenizer::encode(std::string_view text, EncodeOptions options, std::vector
   if (!scratch) scratch = std::make_unique<Scratch>();
   const auto inner = [&](std::string_view part) { d.pieces(part, 0, *scratch, out); };
   const auto outer = [&](std::string_view part) {
-    std::string buffer;
-    part = d.normalized(part, buffer);
-    if (d.normal.empty()) inner(part);
-    else d.added_tokens(d.normal, part, options.parse_special, out, inner);
+    if (d.normal.empty()) {
+      std::string buffer;
+      return inner(d.normalized(part, buffer));
+    }
+    const Data::Normal n = d.normalized(text, part, literal);
+    d.added_tokens(d.normal, n.text, options.parse_special && !n.all_literal, n.literal, out, inner);
   };
   if (options.add_special_tokens) out.insert(out.end(), d.prefix.begin(), d.prefix.end());
   if (d.raw.empty()) {
     if (!text.empty()) outer(text);
   } else {
-    d.added_tokens(d.raw, text, options.parse_special, out, outer);
+    d.added_tokens(d.raw, text, options.parse_special, literal, out, outer);
   }
   if (options.add_special_tokens) out.insert(out.end(), d.suffix.begin(), d.suffix.end());
   const std::lock_guard lock(d.mutex);

@@ -26,6 +26,9 @@ struct EncodeOptions {
   bool add_special_tokens = false;  // what the post-processor adds, such as Llama's beginning of text
 };
 
+/// A stretch of a text: bytes from `begin` to `end`.
+struct Stretch { size_t begin = 0, end = 0; };
+
 class Tokenizer {
  public:
   /// Reads `tokenizer.json` of a folder, or the file itself.
@@ -39,6 +42,9 @@ class Tokenizer {
   std::vector<TokenId> encode(std::string_view text, EncodeOptions = {}) const;
   /// Appends to `out`.
   void encode(std::string_view text, EncodeOptions, std::vector<TokenId>& out) const;
+  /// Of a text some of which is literal (stretches in order): no special token is looked for there, nor partly there. All else, such as
+  /// merges, goes across the stretches' ends.
+  void encode(std::string_view text, std::span<const Stretch> literal, std::vector<TokenId>& out) const;
   /// The tokens' bytes, one behind the other. Ids that no token has give nothing, as in Hugging Face's.
   std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;
 
@@ -59,6 +65,7 @@ class Tokenizer {
  private:
   struct Data;
   explicit Tokenizer(std::unique_ptr<Data>);
+  void encode(std::string_view, EncodeOptions, std::span<const Stretch>, std::vector<TokenId>&) const;
   std::unique_ptr<Data> data_;
 };
 
