@@ -155,14 +155,14 @@ TEST_P(Cpu, SameBitsInEveryBatchAndInEveryPieces) {
         // Alone and at once.
         std::vector<Tokens> texts;
         std::vector<std::vector<Row>> expected;
-        for (unsigned i = 0; i < 9; i++) {
-          texts.push_back(random_tokens(vocabulary, i == 0 ? 300 : 1 + random() % 70, i));
+        for (unsigned i = 0; i < 7; i++) {
+          texts.push_back(random_tokens(vocabulary, i == 0 ? 270 : 1 + random() % 50, i));
           const SequenceId s = net->create();
           expected.push_back(run(*net, s, texts.back()));
           net->release(s);
         }
         // Together, some tokens of each at a time.
-        for (size_t most : {size_t{1}, size_t{7}, size_t{40}, size_t{300}}) {
+        for (size_t most : {size_t{7}, size_t{40}, size_t{300}}) {
           std::vector<SequenceId> sequences;
           std::vector<size_t> done(texts.size());
           for (size_t i = 0; i < texts.size(); i++) sequences.push_back(net->create());
@@ -190,9 +190,9 @@ TEST_P(Cpu, SameBitsInEveryBatchAndInEveryPieces) {
 TEST_P(Cpu, SameBitsInALongSequenceAndWithAnyThreads) {
   Folder folder;
   write_random_model(folder.str(), odd_shape(Architecture::Qwen2), kWeights);
-  const Tokens text = random_tokens(101, 1300, 1);  // attention in three parts
+  const Tokens text = random_tokens(101, 1100, 1);  // attention in three parts
   std::vector<Row> expected;
-  for (int threads : {1, 2, 3, 8}) {
+  for (int threads : {1, 2, 5}) {
     auto net = load_cpu_network(folder.str(), options(Precision::Float32, threads), GetParam());
     const SequenceId whole = net->create();
     const std::vector<Row> rows = run(*net, whole, text);
@@ -200,7 +200,7 @@ TEST_P(Cpu, SameBitsInALongSequenceAndWithAnyThreads) {
     for (size_t t = 0; t < text.size(); t++) ASSERT_TRUE(same_bits(rows[t], expected[t])) << threads << " threads, token " << t;
     const SequenceId pieces = net->create();
     for (size_t t = 0; t < text.size();) {
-      const size_t now = t < 1000 ? 250 : 1;
+      const size_t now = t < 1000 ? 250 : 5;
       const Row row = run(*net, pieces, std::span(text).subspan(t, now), Want::Last).back();
       t += now;
       ASSERT_TRUE(same_bits(row, expected[t - 1])) << threads << " threads, token " << t;

@@ -18,10 +18,10 @@ constexpr int64_t kTileRows = 16;    // rows of split inputs are padded to a mul
 struct Product {
   const float* x = nullptr;         // [rows][ldx]
   int64_t ldx = 0;
-  const uint16_t* parts = nullptr;  // x as `split` makes it, all rows, where `parts_of` is not 0
+  const uint16_t* parts = nullptr;  // x as `split` makes it, 16 rows after 16 rows, where `parts_of` is not 0
   int64_t rows = 0, depth = 0;      // depth: a multiple of kDepth
   const void* panel = nullptr;      // float32: [depth][48]; bfloat16: [depth / 2][48][2]
-  float* y = nullptr;               // [rows][48]
+  float* y = nullptr;               // [rows, padded to 32 where there are parts][48]
   const void* next = nullptr;       // the panel that comes after this one, if it is known, to be fetched already
 };
 
@@ -57,8 +57,8 @@ struct Kernels {
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* y);
   /// Into how many bfloat16 parts `product` wants its x split; 0: it takes floats.
   int64_t parts_of[2];
-  /// Splits rows of x, 16 or, for the last of `tiles`, fewer. `parts` is for all tiles that a product takes together.
-  void (*split[2])(const float* x, int64_t ldx, int64_t rows, int64_t depth, int64_t tile, int64_t tiles, uint16_t* parts);
+  /// Splits 16 rows of x, or fewer where there are no more. `out`: 16 · depth · parts numbers.
+  void (*split[2])(const float* x, int64_t ldx, int64_t rows, int64_t depth, uint16_t* out);
 };
 
 extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kAmxKernels;

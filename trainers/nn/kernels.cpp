@@ -18,7 +18,7 @@
 namespace ppc::nn {
 namespace {
 
-constexpr int64_t kRowsAtOnce = 256;  // of a product: their results stay in the second-level cache
+constexpr int64_t kRowsAtOnce = 128;  // of a product: their results stay in the second-level cache
 
 #if defined(__x86_64__)
 bool amx_usable() {
@@ -142,7 +142,7 @@ void Matrix::unpack(int64_t output, float* row) const {
 }
 
 size_t parts_bytes(const Kernels& kernels, Precision precision, int64_t rows, int64_t depth) {
-  return static_cast<size_t>(round_up(rows, kTileRows) * round_up(depth, kDepth) * kernels.parts_of[static_cast<int>(precision)]) * 2;
+  return static_cast<size_t>(round_up(rows, 2 * kTileRows) * round_up(depth, kDepth) * kernels.parts_of[static_cast<int>(precision)]) * 2;
 }
 
 int64_t product_scratch(int threads) { return 2 * kRowsAtOnce * kPanel * threads; }
@@ -155,10 +155,9 @@ void products(Workers& workers, const Kernels& kernels, const Input& input, cons
   const int64_t depth = matrix.depth(), parts = kernels.parts_of[static_cast<int>(matrix.precision)];
   if (parts) {
     workers.run((input.rows + kTileRows - 1) / kTileRows, [&](int64_t task, int) {
-      const int64_t row = task * kTileRows, first = row / kRowsAtOnce * kRowsAtOnce;
-      const int64_t tiles = (std::min(kRowsAtOnce, input.rows - first) + kTileRows - 1) / kTileRows;
+      const int64_t row = task * kTileRows;
       kernels.split[static_cast<int>(matrix.precision)](input.x + row * input.ld, input.ld, std::min(kTileRows, input.rows - row), depth,
-                                                        (row - first) / kTileRows, tiles, input.parts + first * depth * parts);
+                                                        input.parts + row * depth * parts);
     });
   }
   // A task is some groups of panels, so that what comes next can be fetched, and few enough for threads to end together.

@@ -20,31 +20,18 @@ namespace {
 constexpr int64_t kTile = 16 * 32;  // numbers
 constexpr int64_t kStride = kPanel * 4;
 
-// x is split into tiles of 16 rows × 32, the parts of each one after the other, in the order in which a product reads them: a piece of
-// the depth for all rows, then the next piece.
-template <int kParts, int64_t kPiece>
-struct Tiles {
-  static constexpr int64_t piece_depth = kPiece;
-  static int64_t offset(int64_t depth, int64_t tiles, int64_t k, int64_t tile) {
-    const int64_t before = k / kPiece * kPiece, now = least(kPiece, depth - before);
-    return (tiles * before + tile * now + k - before) / 32 * kParts * kTile;
-  }
-};
-using Float32Tiles = Tiles<3, 64>;   // the panel's piece, split, is 18 KiB
-using BFloat16Tiles = Tiles<1, 256>;  // 24 KiB
-
 struct alignas(64) TileConfiguration {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
   uint16_t bytes[16] = {};
   uint8_t rows[16] = {};
 };
 
-// Tiles: 0 … 2 sums, 3 … 5 parts of x, 6 and 7 of the panel.
-void configure(int64_t rows) {
+// All tiles have 16 rows, those of sums and of x perhaps fewer.
+void configure(int64_t rows, int panel_tiles) {
   TileConfiguration configuration;
   for (int tile = 0; tile < 8; tile++) {
     configuration.bytes[tile] = 64;
-    configuration.rows[tile] = static_cast<uint8_t>(tile < 6 ? rows : 16);
+    configuration.rows[tile] = static_cast<uint8_t>(tile < 8 - panel_tiles ? rows : 16);
   }
   _tile_loadconfig(&configuration);
 }
@@ -65,145 +52,223 @@ inline void split_pair(const float* even, const float* odd, uint16_t* out, int64
   }
 }
 
-// A panel's rows [depth][48] to [depth / 32][48 / 16][part][16][32]. Fetches the first half of `ahead`, which is as long.
-inline void split_panel(const float* panel, int64_t depth, uint16_t* out, const char* ahead) {
-  for (int64_t k = 0; k < depth; k += 32)
-    for (int64_t n = 0; n < kPanel; n += 16, out += 3 * kTile)
-      for (int64_t pair = 0; pair < 16; pair++, ahead += 64) {
-        const float* at = panel + (k + 2 * pair) * kPanel + n;
-        __builtin_prefetch(ahead, 0, 2);
-        split_pair(at, at + kPanel, out + 32 * pair, kTile);
-      }
+// Row pair `pair` of 32 rows of a panel, [32][48], to [48 / 16][part][16][32].
+inline void split_rows(const float* rows, int64_t pair, uint16_t* out) {
+  const float* at = rows + 2 * pair * kPanel;
+#pragma GCC unroll 3
+  for (int64_t n = 0; n < 3; n++) split_pair(at + 16 * n, at + kPanel + 16 * n, out + n * 3 * kTile + 32 * pair, kTile);
 }
 
-inline void load_sums(const float* y, bool add) {
-  if (add) {
-    _tile_loadd(0, y, kStride);
-    _tile_loadd(1, y + 16, kStride);
-    _tile_loadd(2, y + 32, kStride);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-  }
+// What is read soon: of 96 lines in 16 steps.
+inline void fetch(const char* ahead, int64_t step) {
+#pragma GCC unroll 6
+  for (int64_t line = 0; line < 6; line++) __builtin_prefetch(ahead + (6 * step + line) * 64, 0, 2);
 }
-inline void store_sums(float* y) {
+
+// Of x and w the parts 0 with 2, 1 with 1, 0 with 1, 2 with 0, 1 with 0, 0 with 0 are multiplied, in this order, so that a sum
+// is the same in the two functions below. They compute for a depth of 32 with x split and w as `split_rows` makes it, and call `between`
+// 16 times on the way: the tiles take their time, which is good for something else.
+
+// 16 rows. Tiles 0 … 2 are sums, 3 … 5 the parts of x, 6 and 7 of w. A sum waits for its last step, so they take turns.
+template <class Between>
+inline void add_to_three(const uint16_t* x, const uint16_t* w, Between&& between) {
+  const uint16_t *a = w, *b = w + 3 * kTile, *c = w + 6 * kTile;
+  _tile_loadd(3, x, 64);
+  _tile_loadd(4, x + kTile, 64);
+  _tile_loadd(5, x + 2 * kTile, 64);
+  _tile_loadd(6, a + 2 * kTile, 64);
+  _tile_dpbf16ps(0, 3, 6);
+  between(0);
+  _tile_loadd(7, b + 2 * kTile, 64);
+  _tile_dpbf16ps(1, 3, 7);
+  between(1);
+  _tile_loadd(6, c + 2 * kTile, 64);
+  _tile_dpbf16ps(2, 3, 6);
+  between(2);
+  _tile_loadd(7, a + kTile, 64);
+  _tile_dpbf16ps(0, 4, 7);
+  between(3);
+  _tile_loadd(6, b + kTile, 64);
+  _tile_dpbf16ps(1, 4, 6);
+  between(4);
+  _tile_dpbf16ps(0, 3, 7);
+  between(5);
+  _tile_loadd(7, c + kTile, 64);
+  _tile_dpbf16ps(2, 4, 7);
+  between(6);
+  _tile_dpbf16ps(1, 3, 6);
+  between(7);
+  _tile_loadd(6, a, 64);
+  _tile_dpbf16ps(0, 5, 6);
+  between(8);
+  _tile_dpbf16ps(2, 3, 7);
+  between(9);
+  _tile_loadd(7, b, 64);
+  _tile_dpbf16ps(1, 5, 7);
+  between(10);
+  _tile_dpbf16ps(0, 4, 6);
+  between(11);
+  _tile_dpbf16ps(1, 4, 7);
+  between(12);
+  _tile_dpbf16ps(0, 3, 6);
+  between(13);
+  _tile_loadd(6, c, 64);
+  _tile_dpbf16ps(2, 5, 6);
+  between(14);
+  _tile_dpbf16ps(1, 3, 7);
+  between(15);
+  _tile_dpbf16ps(2, 4, 6);
+  _tile_dpbf16ps(2, 3, 6);
+}
+
+// GCC wants numerals for tiles. One part of x, of the first 16 rows or the second, with one part of w.
+#define PPC_ADD(sum, sum1, sum2, x_tile, w_part, step) \
+  _tile_loadd(6, x_tile, 64);               \
+  _tile_loadd(7, w_part, 64);               \
+  _tile_dpbf16ps(sum, 6, 7);                \
+  between(step);                            \
+  _tile_loadd(7, w_part + 3 * kTile, 64);   \
+  _tile_dpbf16ps(sum1, 6, 7);            \
+  _tile_loadd(7, w_part + 6 * kTile, 64);   \
+  _tile_dpbf16ps(sum2, 6, 7);
+
+// 32 rows. Tiles 0 … 2 are sums of the first 16, 3 … 5 of the second, 6 a part of x, 7 of w.
+template <class Between>
+inline void add_to_six(const uint16_t* x, const uint16_t* second, const uint16_t* w, Between&& between) {
+  PPC_ADD(0, 1, 2, x, (w + 2 * kTile), 0)
+  between(1);
+  PPC_ADD(3, 4, 5, second, (w + 2 * kTile), 2)
+  PPC_ADD(0, 1, 2, (x + kTile), (w + kTile), 3)
+  between(4);
+  PPC_ADD(3, 4, 5, (second + kTile), (w + kTile), 5)
+  PPC_ADD(0, 1, 2, x, (w + kTile), 6)
+  between(7);
+  PPC_ADD(3, 4, 5, second, (w + kTile), 8)
+  PPC_ADD(0, 1, 2, (x + 2 * kTile), w, 9)
+  between(10);
+  PPC_ADD(3, 4, 5, (second + 2 * kTile), w, 11)
+  PPC_ADD(0, 1, 2, (x + kTile), w, 12)
+  PPC_ADD(3, 4, 5, (second + kTile), w, 13)
+  PPC_ADD(0, 1, 2, x, w, 14)
+  PPC_ADD(3, 4, 5, second, w, 15)
+}
+#undef PPC_ADD
+
+inline void zero_three() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+}
+inline void store_three(float* y) {
   _tile_stored(0, y, kStride);
   _tile_stored(1, y + 16, kStride);
   _tile_stored(2, y + 32, kStride);
 }
+inline void zero_six() {
+  zero_three();
+  _tile_zero(3);
+  _tile_zero(4);
+  _tile_zero(5);
+}
+inline void store_six(float* y) {
+  store_three(y);
+  _tile_stored(3, y + 16 * kPanel, kStride);
+  _tile_stored(4, y + 16 * kPanel + 16, kStride);
+  _tile_stored(5, y + 16 * kPanel + 32, kStride);
+}
 
-// 16 rows or fewer: y (+)= x · w, where w is `split_panel`'s. May fetch as much as half of the panel's piece.
-template <bool kFetch>
-inline void tiles_float32(const uint16_t* x, const uint16_t* w, int64_t depth, float* y, bool add, const char* ahead) {
-  auto fetch = [&] {
-    if constexpr (kFetch) {
-      for (int line = 0; line < 4; line++) __builtin_prefetch(ahead + 64 * line, 0, 2);
-      ahead += 256;
-    }
-  };
-  load_sums(y, add);
-  for (int64_t k = 0; k < depth; k += 32, x += 3 * kTile, w += 9 * kTile) {
-    _tile_loadd(3, x, 64);
-    _tile_loadd(4, x + kTile, 64);
-    _tile_loadd(5, x + 2 * kTile, 64);
-    // Of x and w the parts 0 with 2, 1 with 1, 0 with 1, 2 with 0, 1 with 0, 0 with 0; for the three sums in turn, since each waits
-    // for its last step.
-    const uint16_t *a = w, *b = w + 3 * kTile, *c = w + 6 * kTile;
-    _tile_loadd(6, a + 2 * kTile, 64);
-    _tile_dpbf16ps(0, 3, 6);
-    _tile_loadd(7, b + 2 * kTile, 64);
-    _tile_dpbf16ps(1, 3, 7);
-    fetch();
-    _tile_loadd(6, c + 2 * kTile, 64);
-    _tile_dpbf16ps(2, 3, 6);
-    fetch();
-    _tile_loadd(7, a + kTile, 64);
-    _tile_dpbf16ps(0, 4, 7);
-    fetch();
-    _tile_loadd(6, b + kTile, 64);
-    _tile_dpbf16ps(1, 4, 6);
-    _tile_dpbf16ps(0, 3, 7);
-    fetch();
-    _tile_loadd(7, c + kTile, 64);
-    _tile_dpbf16ps(2, 4, 7);
-    fetch();
-    _tile_dpbf16ps(1, 3, 6);
-    _tile_loadd(6, a, 64);
-    fetch();
-    _tile_dpbf16ps(0, 5, 6);
-    _tile_dpbf16ps(2, 3, 7);
-    fetch();
-    _tile_loadd(7, b, 64);
-    _tile_dpbf16ps(1, 5, 7);
-    fetch();
-    _tile_dpbf16ps(0, 4, 6);
-    fetch();
-    _tile_dpbf16ps(1, 4, 7);
-    fetch();
-    _tile_dpbf16ps(0, 3, 6);
-    fetch();
-    _tile_loadd(6, c, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(1, 3, 7);
-    fetch();
-    _tile_dpbf16ps(2, 4, 6);
-    _tile_dpbf16ps(2, 3, 6);
+// 32 rows, or 16 and fewer, at a time. While 32 rows of the panel are multiplied the next 32 are split: the tiles need longer than
+// that, so it is done again for each rows rather than kept, which would fill the cache.
+template <bool kTwo>
+void rows_float32(const float* panel, const uint16_t* x, int64_t depth, float* y, const char* after) {
+  alignas(64) uint16_t weights[2][32 * kPanel * 3];
+  constexpr int64_t kBlock = 32 * kPanel;
+  const int64_t blocks = depth / 32;
+  const uint16_t* second = x + blocks * 3 * kTile;
+  for (int64_t pair = 0; pair < 16; pair++) {
+    if (after) fetch(reinterpret_cast<const char*>(panel + kBlock), pair);
+    split_rows(panel, pair, weights[0]);
   }
-  store_sums(y);
+  kTwo ? zero_six() : zero_three();
+  for (int64_t i = 0; i < blocks; i++, x += 3 * kTile, second += 3 * kTile) {
+    const uint16_t* now = weights[i % 2];
+    if (i + 1 == blocks) {
+      auto nothing = [](int64_t) {};
+      if constexpr (kTwo)
+        add_to_six(x, second, now, nothing);
+      else
+        add_to_three(x, now, nothing);
+      break;
+    }
+    const float* next = panel + (i + 1) * kBlock;
+    uint16_t* out = weights[(i + 1) % 2];
+    const char* ahead = i + 2 < blocks ? reinterpret_cast<const char*>(next + kBlock) : after;
+    auto prepare = [&](int64_t step) {
+      fetch(ahead, step);
+      split_rows(next, step, out);
+    };
+    if constexpr (kTwo)
+      add_to_six(x, second, now, prepare);
+    else
+      add_to_three(x, now, prepare);
+  }
+  kTwo ? store_six(y) : store_three(y);
 }
 
 void product_float32(const Product& job) {
-  alignas(64) uint16_t weights[Float32Tiles::piece_depth * kPanel * 3];
   const auto* panel = static_cast<const float*>(job.panel);
-  const int64_t left = job.rows % kTileRows, whole = job.rows / kTileRows, tiles = whole + (left > 0);
-  configure(whole > 0 ? kTileRows : left);
-  for (int64_t k = 0; k < job.depth; k += Float32Tiles::piece_depth) {
-    const int64_t depth = least(Float32Tiles::piece_depth, job.depth - k);
-    const char* ahead = reinterpret_cast<const char*>(panel + (k + depth) * kPanel);
-    if (k + depth == job.depth) ahead = reinterpret_cast<const char*>(job.next ? static_cast<const float*>(job.next) : panel + k * kPanel);
-    split_panel(panel + k * kPanel, depth, weights, ahead);
-    ahead += depth / 32 * 48 * 64;
-    if (left > 0 && whole > 0 && k > 0) configure(kTileRows);
-    for (int64_t tile = 0; tile < tiles; tile++) {
-      if (tile == whole && whole > 0) configure(left);
-      const uint16_t* x = job.parts + Float32Tiles::offset(job.depth, tiles, k, tile);
-      float* y = job.y + tile * kTileRows * kPanel;
-      if (tile == 0)
-        tiles_float32<true>(x, weights, depth, y, k > 0, ahead);
-      else
-        tiles_float32<false>(x, weights, depth, y, k > 0, nullptr);
-    }
+  const auto* after = static_cast<const char*>(job.next ? job.next : job.panel);
+  int64_t row = 0;
+  if (job.rows > kTileRows) configure(kTileRows, 2);
+  for (; job.rows - row > kTileRows; row += 2 * kTileRows)
+    rows_float32<true>(panel, job.parts + row * job.depth * 3, job.depth, job.y + row * kPanel, after);
+  if (row < job.rows) {
+    configure(job.rows - row, 2);
+    rows_float32<false>(panel, job.parts + row * job.depth * 3, job.depth, job.y + row * kPanel, after);
   }
   _tile_release();
 }
 
-inline void tiles_bfloat16(const uint16_t* x, const uint16_t* w, int64_t depth, float* y, bool add) {
-  load_sums(y, add);
-  for (int64_t k = 0; k < depth; k += 32, x += kTile, w += 32 * kPanel) {
-    _tile_loadd(3, x, 64);
-    _tile_loadd(6, w, kStride);
-    _tile_dpbf16ps(0, 3, 6);
-    _tile_loadd(7, w + 32, kStride);
-    _tile_dpbf16ps(1, 3, 7);
-    _tile_loadd(6, w + 64, kStride);
-    _tile_dpbf16ps(2, 3, 6);
+template <bool kTwo>
+void rows_bfloat16(const uint16_t* w, const uint16_t* x, int64_t depth, float* y) {
+  const uint16_t* second = x + depth / 32 * kTile;
+  kTwo ? zero_six() : zero_three();
+  for (int64_t k = 0; k < depth; k += 32, x += kTile, second += kTile, w += 32 * kPanel) {
+    if constexpr (kTwo) {
+      _tile_loadd(6, x, 64);
+      _tile_loadd(7, w, kStride);
+      _tile_dpbf16ps(0, 6, 7);
+      _tile_loadd(7, w + 32, kStride);
+      _tile_dpbf16ps(1, 6, 7);
+      _tile_loadd(7, w + 64, kStride);
+      _tile_dpbf16ps(2, 6, 7);
+      _tile_loadd(6, second, 64);
+      _tile_dpbf16ps(5, 6, 7);
+      _tile_loadd(7, w + 32, kStride);
+      _tile_dpbf16ps(4, 6, 7);
+      _tile_loadd(7, w, kStride);
+      _tile_dpbf16ps(3, 6, 7);
+    } else {
+      _tile_loadd(3, x, 64);
+      _tile_loadd(6, w, kStride);
+      _tile_dpbf16ps(0, 3, 6);
+      _tile_loadd(7, w + 32, kStride);
+      _tile_dpbf16ps(1, 3, 7);
+      _tile_loadd(6, w + 64, kStride);
+      _tile_dpbf16ps(2, 3, 6);
+    }
   }
-  store_sums(y);
+  kTwo ? store_six(y) : store_three(y);
 }
 
 void product_bfloat16(const Product& job) {
   const auto* panel = static_cast<const uint16_t*>(job.panel);
-  const int64_t left = job.rows % kTileRows, whole = job.rows / kTileRows, tiles = whole + (left > 0);
-  configure(whole > 0 ? kTileRows : left);
-  for (int64_t k = 0; k < job.depth; k += BFloat16Tiles::piece_depth) {
-    const int64_t depth = least(BFloat16Tiles::piece_depth, job.depth - k);
-    if (left > 0 && whole > 0 && k > 0) configure(kTileRows);
-    for (int64_t tile = 0; tile < tiles; tile++) {
-      if (tile == whole && whole > 0) configure(left);
-      const uint16_t* x = job.parts + BFloat16Tiles::offset(job.depth, tiles, k, tile);
-      tiles_bfloat16(x, panel + k * kPanel, depth, job.y + tile * kTileRows * kPanel, k > 0);
-    }
+  int64_t row = 0;
+  if (job.rows > kTileRows) configure(kTileRows, 2);
+  for (; job.rows - row > kTileRows; row += 2 * kTileRows) rows_bfloat16<true>(panel, job.parts + row * job.depth, job.depth, job.y + row * kPanel);
+  if (row < job.rows) {
+    configure(job.rows - row, 2);
+    rows_bfloat16<false>(panel, job.parts + row * job.depth, job.depth, job.y + row * kPanel);
   }
   _tile_release();
 }
@@ -215,20 +280,19 @@ inline __m512i rounded(__m512 x) {
   return high(_mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff))));
 }
 
-template <int kParts, class Order>
-void split(const float* x, int64_t ldx, int64_t rows, int64_t depth, int64_t tile, int64_t tiles, uint16_t* parts) {
-  for (int64_t k = 0; k < depth; k += 32) {
-    uint16_t* out = parts + Order::offset(depth, tiles, k, tile);
-    for (int64_t r = 0; r < rows; r++, out += 32)
+// Tiles of 16 rows × 32, the parts one after the other: [depth / 32][part][16][32].
+template <int kParts>
+void split(const float* x, int64_t ldx, int64_t rows, int64_t depth, uint16_t* out) {
+  for (int64_t k = 0; k < depth; k += 32, out += kParts * kTile)
+    for (int64_t r = 0; r < rows; r++)
       for (int64_t half = 0; half < 32; half += 16) {
         __m512 value = _mm512_loadu_ps(x + r * ldx + k + half);
         for (int64_t part = 0; part < kParts; part++) {
           __m512i upper_half = rounded(value);
-          _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + part * kTile + half), _mm512_cvtepi32_epi16(_mm512_srli_epi32(upper_half, 16)));
+          _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + part * kTile + r * 32 + half), _mm512_cvtepi32_epi16(_mm512_srli_epi32(upper_half, 16)));
           value = _mm512_sub_ps(value, _mm512_castsi512_ps(upper_half));
         }
       }
-  }
 }
 
 constexpr Kernels make_amx() {
@@ -237,8 +301,8 @@ constexpr Kernels make_amx() {
   kernels.product[1] = product_bfloat16;
   kernels.parts_of[0] = 3;
   kernels.parts_of[1] = 1;
-  kernels.split[0] = split<3, Float32Tiles>;
-  kernels.split[1] = split<1, BFloat16Tiles>;
+  kernels.split[0] = split<3>;
+  kernels.split[1] = split<1>;
   return kernels;
 }
 
