@@ -21,7 +21,7 @@ struct Sampling {
   int64_t top_k = 0;              // 0: all
   double repetition_penalty = 1;  // of all tokens that the conversation has so far (Keskar et al., arXiv:1909.05858)
   int64_t max_tokens = 512;       // new ones
-  std::vector<std::string> stop;  // the reply ends before the first of these
+  std::vector<std::string> stop = {};  // the reply ends before the first of these
   uint64_t seed = 0;              // the same seed, conversation and settings: the same reply
   int top_logprobs = 0;           // alternatives to each token that are wanted, at most 20
 };

@@ -62,6 +62,22 @@ PPC_CLONES double weights_of(const float* x, size_t n, float max, float scale, f
   return sum;
 }
 
+/// What is not allowed becomes impossible.
+PPC_CLONES void mask_out(float* x, size_t n, const uint64_t* allowed) {
+  size_t t = 0;
+  for (; t + 64 <= n; t += 64) {
+    const uint64_t word = allowed[t / 64];
+    if (word == ~uint64_t{0}) continue;
+    for (size_t k = 0; k < 64; ++k) x[t + k] = word >> k & 1 ? x[t + k] : kNever;
+  }
+  for (; t < n; ++t)
+    if (!(allowed[t / 64] >> t % 64 & 1)) x[t] = kNever;
+}
+
+/// Weights are in [0, 1]: their bits are in the same order as they are, and the upper ones sort them into bins.
+constexpr size_t kBins = 0x3F80 / 4 + 1;
+inline size_t bin_of(float weight) { return std::bit_cast<uint32_t>(weight) >> 18; }
+
 [[noreturn]] void bad_logits() { throw std::runtime_error("the model's logits are not numbers (NaN or infinity): its weights are damaged, or its precision does not suffice"); }
 
 }  // namespace
@@ -89,13 +105,7 @@ Choice Sampler::choose(std::span<float> logits, const local::Sampling& s, std::s
       }
     for (const TokenId t : seen) penalised_[static_cast<size_t>(t)] = false;
   }
-  if (!allowed.empty())
-    for (size_t word = 0; word < allowed.size(); ++word) {
-      if (allowed[word] == ~uint64_t{0}) continue;
-      const size_t end = std::min(n, word * 64 + 64);
-      for (size_t t = word * 64; t < end; ++t)
-        if (!(allowed[word] >> (t - word * 64) & 1)) logits[t] = kNever;
-    }
+  if (!allowed.empty()) mask_out(logits.data(), n, allowed.data());
 
   const float max = largest(logits.data(), n);
   if (!(max > kNever && max < -kNever)) bad_logits();
@@ -118,27 +128,32 @@ Choice Sampler::choose(std::span<float> logits, const local::Sampling& s, std::s
     };
     const bool some_k = s.top_k > 0 && static_cast<size_t>(s.top_k) < n;
     if (some_k || s.top_p < 1) {
-      order_.resize(n);
-      std::iota(order_.begin(), order_.end(), 0);
-      size_t kept = some_k ? static_cast<size_t>(s.top_k) : n;
-      if (some_k) {
-        std::nth_element(order_.begin(), order_.begin() + static_cast<ptrdiff_t>(kept - 1), order_.end(), heavier);
+      // Only those in the upper bins are put in order: as many as there must be for either reason.
+      bins_.assign(kBins, {});
+      for (const float w : weights_) {
+        Bin& b = bins_[bin_of(w)];
+        ++b.count;
+        b.sum += w;
       }
+      const size_t most = some_k ? static_cast<size_t>(s.top_k) : n;
+      size_t lowest = kBins, count = 0;
+      for (double share = 0; lowest > 0 && count < most && (some_k || share < s.top_p * sum); count += bins_[lowest].count, share += bins_[lowest].sum) --lowest;
+      order_.clear();
+      for (size_t t = 0; t < n; ++t)
+        if (bin_of(weights_[t]) >= lowest) order_.push_back(static_cast<TokenId>(t));
+      std::sort(order_.begin(), order_.end(), heavier);
+      size_t kept = std::min(most, order_.size());
       if (s.top_p < 1) {
-        double all = 0;
+        double all = 0, share = 0;
         for (size_t i = 0; i < kept; ++i) all += weights_[static_cast<size_t>(order_[i])];
-        // The heaviest in order, more and more of them, until they have the share; nearly always a few suffice.
-        double share = 0;
+        if (!some_k) all = sum;
         size_t at = 0;
-        for (size_t wanted = 64; at < kept; wanted *= 8) {
-          const size_t end = std::min(kept, wanted);
-          std::partial_sort(order_.begin() + static_cast<ptrdiff_t>(at), order_.begin() + static_cast<ptrdiff_t>(end), order_.begin() + static_cast<ptrdiff_t>(kept), heavier);
-          while (at < end && share < s.top_p * all) share += weights_[static_cast<size_t>(order_[at++])];
-          if (at < end) break;
-        }
+        while (at < kept && share < s.top_p * all) share += weights_[static_cast<size_t>(order_[at++])];
         kept = std::max<size_t>(at, 1);
       }
-      for (size_t i = kept; i < n; ++i) logits[static_cast<size_t>(order_[i])] = kNever, weights_[static_cast<size_t>(order_[i])] = 0;
+      const TokenId last = order_[kept - 1];
+      for (size_t t = 0; t < n; ++t)
+        if (heavier(last, static_cast<TokenId>(t))) logits[t] = kNever, weights_[t] = 0;
     }
     if (s.min_p > 0)  // the heaviest token's weight is 1
       for (size_t t = 0; t < n; ++t)

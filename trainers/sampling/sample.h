@@ -29,7 +29,9 @@ class Sampler {
   Choice choose(std::span<float> logits, const local::Sampling&, std::span<const TokenId> seen, std::span<const uint64_t> allowed, double uniform);
 
  private:
+  struct Bin { size_t count = 0; double sum = 0; };
   std::vector<float> weights_;
+  std::vector<Bin> bins_;
   std::vector<double> sums_;
   std::vector<TokenId> order_;
   std::vector<bool> penalised_;

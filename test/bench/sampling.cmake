@@ -1,0 +1,1 @@
+ppc_bench(sampling ppc_sampling ppc_nn_cpu)
