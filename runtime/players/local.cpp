@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "runtime/engine/language.h"
+
 namespace ppc::players {
 namespace {
 
@@ -27,20 +29,24 @@ class LocalPlayer final : public Player {
   bool waits() const override { return true; }
 
   void ask(const Request& r, std::function<void(Answer)> done) override {
+    local::Ask ask;
+    ask.sampling = options_->sampling;
+    ask.masking = options_->masking;
+    std::shared_ptr<local::Session> session = session_;
     try {
       catch_up(r);
-    } catch (const std::runtime_error& e) {  // the template does not allow for it
+      ask.sampling.seed = engine::mix_seed(seed_ + options_->sampling.seed, r.player, asked_, way_);
+      ask.messages = pending_;
+      // A side question is asked of a copy of the conversation, which is then forgotten.
+      if (r.aside) {
+        session = session_->fork();
+        ask.messages.push_back({"user", std::string(r.message)});
+      }
+      if (ask.masking != local::Masking::Off) ask.language = language(r);
+    } catch (const std::runtime_error& e) {  // the template does not allow for it, or what may stand in the form is not known
       return done(Unanswered{Unanswered::Why::Request, e.what()});
     }
-    local::Ask ask{.messages = pending_, .sampling = options_->sampling, .masking = options_->masking};
-    ask.sampling.seed = engine::mix_seed(seed_ + options_->sampling.seed, r.player, asked_++, way_);
-    if (ask.masking != local::Masking::Off) ask.language = language(r);
-    // A side question is asked of a copy of the conversation, which is then forgotten.
-    std::shared_ptr<local::Session> session = session_;
-    if (r.aside) {
-      session = session_->fork();
-      ask.messages.push_back({"user", std::string(r.message)});
-    }
+    ++asked_;
     // Nothing else is done with this player until the answer has come.
     session->ask(std::move(ask), [this, session, aside = r.aside, done = std::move(done)](std::optional<local::Reply> reply, local::Failure failure) {
       using enum Unanswered::Why;
@@ -111,9 +117,18 @@ class LocalPlayer final : public Player {
   }
 
   /// The form of the move that is asked for.
-  static std::shared_ptr<const std::string> language(const Request& r) {
+  std::shared_ptr<const std::string> language(const Request& r) {
     const auto& module = r.episode.setting().module;
-    return {module, &module->manifest().moves.at(r.move).language};
+    const engine::MoveInfo& move = module->manifest().moves.at(r.move);
+    if (!move.holes_entry) return {module, &move.language};
+    // What may stand in it depends on where the episode is; often it is the same as the last time.
+    engine::HoleTexts texts = engine::hole_texts(r.episode, r.worker);
+    if (!filled_ || filled_move_ != r.move || filled_with_ != texts) {
+      filled_ = std::make_shared<std::string>(engine::to_text(engine::to_json(engine::fill(engine::parse_form(engine::parse_json(move.language, move.name)), texts))));
+      filled_move_ = r.move;
+      filled_with_ = std::move(texts);
+    }
+    return filled_;
   }
 
   std::shared_ptr<local::Model> model_;
@@ -123,6 +138,9 @@ class LocalPlayer final : public Player {
   std::vector<local::Message> pending_;
   size_t next_ = 0;
   bool own_ = false;  // the next reply in the journal is the session's own
+  std::shared_ptr<const std::string> filled_;  // the form of the move that was asked for last, and what it was made of
+  uint32_t filled_move_ = 0;
+  engine::HoleTexts filled_with_;
 };
 
 }  // namespace

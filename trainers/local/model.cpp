@@ -31,11 +31,18 @@ struct Shared {
   std::string name, description;
   int64_t context = 0, vocab_size = 0;
 
-  /// The tokens of a move's form. Made once for each form: a run has few.
+  /// The tokens of a move's form. Most games have few forms, some one for each instance: the last ones are kept.
   std::shared_ptr<const decode::Constraint> constraint(const std::string& language) {
     std::lock_guard lock(mutex_);
     if (!vocabulary_) vocabulary_ = decode::make_vocabulary(*tokenizer, vocab_size);
-    auto& known = constraints_[language];
+    auto at = constraints_.find(language);
+    if (at == constraints_.end()) {
+      if (constraints_.size() >= kForms)
+        constraints_.erase(std::min_element(constraints_.begin(), constraints_.end(), [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+      at = constraints_.emplace(language, Form{}).first;
+    }
+    at->second.used = ++uses_;
+    std::shared_ptr<const decode::Constraint>& known = at->second.constraint;
     if (!known) known = decode::make_constraint(vocabulary_, decode::parse_language(language.empty() ? engine::Json() : engine::parse_json(language, "the move's language")));
     return known;
   }
@@ -46,7 +53,13 @@ struct Shared {
  private:
   std::mutex mutex_;
   std::shared_ptr<const decode::Vocabulary> vocabulary_;
-  std::map<std::string, std::shared_ptr<const decode::Constraint>> constraints_;
+  struct Form {
+    std::shared_ptr<const decode::Constraint> constraint;
+    uint64_t used = 0;
+  };
+  static constexpr size_t kForms = 64;
+  std::map<std::string, Form> constraints_;
+  uint64_t uses_ = 0;
 };
 
 class ReplyJob final : public sampling::Job {
