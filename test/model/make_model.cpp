@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
   const std::string folder = argv[1], kind = argc > 2 ? argv[2] : "llama";
   model::ModelConfig c = nn::shape_tiny(kind == "qwen3" ? model::Architecture::Qwen3 : kind == "qwen2" ? model::Architecture::Qwen2 : model::Architecture::Llama);
   c.vocab_size = 448;
-  c.max_position_embeddings = 4096;
+  c.max_position_embeddings = 32768;  // a small vocabulary makes long conversations
   c.bos_token_id = 1;
   c.eos_token_id = {2};
   nn::RandomWeights weights;

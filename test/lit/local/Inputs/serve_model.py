@@ -69,7 +69,7 @@ with serving(ppc, "serve", "model", folder) as server:
         ({"messages": HELLO, "tools": [{"type": "function"}]}, 400, "tools"),
         ({"messages": HELLO, "n": 2}, 400, "seed"),
         ({"messages": HELLO, "max_token": 3}, 400, "max_token"),
-        ({"messages": [{"role": "user", "content": "word " * 5000}]}, 400, "tokens"),
+        ({"messages": [{"role": "user", "content": "word " * 40000}]}, 400, "tokens"),
         ("{", 400, "JSON"),
     ):
         status, answer = ask(c, "POST", PATH, wrong)

@@ -52,4 +52,4 @@ def ask(connection, method, path, body=None, headers=None):
 
 def check(holds, *what):
     if not holds:
-        raise SystemExit("broken: " + " ".join(str(w) for w in what))
+        raise SystemExit("broken: " + " ".join(str(w) for w in what)[:2000])
