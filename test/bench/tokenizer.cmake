@@ -1,0 +1,1 @@
+ppc_bench(tokenizer ppc_model)
