@@ -1,9 +1,10 @@
 // render_chat: for each line of the input, a JSON object, a line {"text": …} or {"error": …}. The other side of test/model/compare_chat.py.
 //   {"template": …, "variables": {…}, "messages": [{"role": …, "content": …}], "add_generation_prompt": true, "extra": {…}}
 //   {"template": …, "variables": {…}}   a template alone
-//   {"folder": …, "messages": …, …}     a model folder's
+//   {"folder": …, "messages": …, …}     a model folder's; the line has its ids, too
 #include <cstdio>
 #include <iostream>
+#include <map>
 
 #include "trainers/model/chat.h"
 #include "trainers/model/jinja.h"
@@ -13,7 +14,7 @@ using engine::Json;
 
 namespace {
 
-std::string render(const Json& in) {
+std::string render(const Json& in, Json& out) {
   const Json* folder = in.find("folder");
   const Json* variables = in.find("variables");
   const Json* list = in.find("messages");
@@ -27,7 +28,16 @@ std::string render(const Json& in) {
   for (const Json& m : list->items()) messages.push_back({m.find("role")->as_text(), m.find("content")->as_text()});
   const Json* extra = in.find("extra");
   std::string text;
-  for (const model::ChatPiece& p : chat.render(messages, in.find("add_generation_prompt")->as_bool(), extra ? *extra : Json())) {
+  const std::vector<model::ChatPiece> pieces = chat.render(messages, in.find("add_generation_prompt")->as_bool(), extra ? *extra : Json());
+  if (folder) {
+    static std::map<std::string, model::Tokenizer> tokenizers;
+    auto at = tokenizers.find(folder->as_text());
+    if (at == tokenizers.end()) at = tokenizers.emplace(folder->as_text(), model::Tokenizer::load(folder->as_text())).first;
+    Json ids = Json::list();
+    for (model::TokenId id : model::encode_chat(at->second, pieces)) ids.push(int64_t{id});
+    out.add("ids", std::move(ids));
+  }
+  for (const model::ChatPiece& p : pieces) {
     if (p.message >= 0 && !p.changed && messages.at(static_cast<size_t>(p.message)).content.substr(p.offset, p.text.size()) != p.text)
       throw std::logic_error("a piece that is not where it says: " + p.text);
     text += p.text;
@@ -42,7 +52,8 @@ int main() {
   while (std::getline(std::cin, line)) {
     Json out = Json::object();
     try {
-      out.add("text", render(engine::parse_json(line, "line")));
+      std::string text = render(engine::parse_json(line, "line"), out);
+      out.add("text", std::move(text));
     } catch (const engine::InputError& e) {
       out.add("error", e.what());
     }
