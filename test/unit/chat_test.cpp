@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -469,4 +470,38 @@ TEST(Conversation, GoesOnWhereTheModelRanIntoTheTemplate) {
   g.messages.push_back({"assistant", " well"});
   EXPECT_EQ(g.ask("go"), " go\nassistant:");
   EXPECT_TRUE(g.model.ends().empty());
+}
+
+TEST(Conversation, AnyConversation) {
+  // What is fed and sampled is what the template writes, however the texts are; the model may stop itself or be stopped.
+  std::mt19937 random(11);
+  const std::vector<std::string> parts = {"", " ", "\n", "the", "user", "assistant\n", "<|im_end|>", "<|im_start|>assistant\n", "{{ x }}", "é", "😀", "<think>", "</think>", "x", "\xff", "  a  "};
+  const auto text = [&](bool trimmed) {
+    std::string out;
+    for (unsigned n = random() % 5; n-- > 0;) out += parts[random() % parts.size()];
+    while (trimmed && !out.empty() && std::isspace(static_cast<unsigned char>(out.front()))) out.erase(0, 1);
+    while (trimmed && !out.empty() && std::isspace(static_cast<unsigned char>(out.back()))) out.pop_back();
+    return out;
+  };
+  for (int round = 0; round < 300; ++round) {
+    const std::string name = std::array{"chatml", "llama3", "thinking"}[static_cast<size_t>(round) % 3];
+    Game g(chat(name));
+    const TokenId end = g.model.ends().at(0);
+    if (random() % 2) g.messages.push_back({"system", text(false)});
+    for (int turn = 0; turn < 6; ++turn) {
+      ASSERT_EQ(error_of([&] { g.ask(text(false)); }), "no error");
+      if (name != "thinking") {  // it leaves out thinking
+        EXPECT_EQ(shown(g.fed), text_of(g.chat->render(g.messages, true))) << name;
+      }
+      EXPECT_EQ(g.model.ids(), g.fed);
+      const std::string said = text(name == "llama3");
+      switch (random() % 3) {
+        case 0: g.reply(said); break;
+        case 1: g.reply(said, end); break;
+        default:
+          g.model.given(said);
+          g.messages.push_back({"assistant", said});
+      }
+    }
+  }
 }
