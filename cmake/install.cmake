@@ -11,7 +11,7 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS ppc_shared EXPORT ppcTargets LIBRARY DESTINATION lib NAMELINK_COMPONENT Unspecified)
 install(DIRECTORY runtime/include/ DESTINATION include FILES_MATCHING PATTERN "*.h")
-set(plugins ppc_net_plugin ppc_httpd_plugin)
+set(plugins ppc_net_plugin ppc_httpd_plugin ppc_local_plugin ppc_torch_plugin)
 if(PPC_COMPILER)
   list(APPEND plugins ppc_compiler_plugin)
   set_target_properties(ppc PROPERTIES EXPORT_NAME program)
