@@ -324,7 +324,7 @@ def main():
     r = random.Random(args.seed)
     wrong = 0
     for what, compare in {"templates": lambda d: compare_templates(ours, [pathlib.Path(__file__).parent / "templates", *args.found], args.count, r, d),
-                          "random": lambda d: compare_random(ours, args.count * 20, r, d)}.items():
+                          "random": lambda d: compare_random(ours, args.count * 10, r, d)}.items():
         d = Differences()
         compare(d)
         print(f"{what}: {d.same} equal, {d.errors} errors in both, {d.refused} refused as not supported, {d.count} different")

@@ -148,7 +148,10 @@ std::vector<ChatPiece> ChatTemplate::render(std::span<const ChatMessage> message
   variables.emplace_back("messages", jinja::list_of(std::move(list)));
   variables.emplace_back("add_generation_prompt", Value{add_generation_prompt});
 
-  const jinja::Text text = data_->source.render(variables, dated ? date : now());
+  // A long conversation may take longer.
+  uint64_t work = uint64_t{1} << 27;
+  for (const ChatMessage& m : messages) work += (uint64_t{1} << 16) + 64 * m.content.size();
+  const jinja::Text text = data_->source.render(variables, dated ? date : now(), work);
   std::vector<ChatPiece> out;
   uint32_t begin = 0;
   const auto add = [&](uint32_t end, int32_t source, uint32_t offset) {
