@@ -22,7 +22,7 @@ constexpr size_t kBlock = 1024;  // tokens whose weights are summed together, so
 /// e^x for x <= 0 to 2e-7 of its value; below -87, 0. Written so that compilers turn loops over it into vector code.
 inline float exponential(float x) {
   // Cody and Waite's reduction to [-ln 2 / 2, ln 2 / 2], then the polynomial of the Cephes library's expf.
-  const float clipped = x < -87.0f ? -87.0f : x;
+  const float clipped = x > -87.0f ? x : -87.0f;  // NaN too: no int stands for it
   const float n = std::floor(clipped * 1.44269504088896341f + 0.5f);
   const float r = (clipped - n * 0.693359375f) + n * 2.12194440e-4f;
   float p = 1.9875691500e-4f;
@@ -33,7 +33,7 @@ inline float exponential(float x) {
   p = p * r + 5.0000001201e-1f;
   const float y = p * r * r + r + 1.0f;
   const float scaled = y * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
-  return x < -87.0f ? 0.0f : scaled;
+  return x > -87.0f ? scaled : 0.0f;
 }
 
 PPC_CLONES float largest(const float* x, size_t n) {
