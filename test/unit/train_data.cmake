@@ -1,0 +1,1 @@
+ppc_unit_test(train_data ppc_data)
