@@ -1,0 +1,1 @@
+ppc_unit_test(objective ppc_objective ppc_engine)
