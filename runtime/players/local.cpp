@@ -197,4 +197,23 @@ local::Sample sample_of(const Json& j) {
   return out;
 }
 
+local::Sampling sampling_of(const Json& j) {
+  local::Sampling out;
+  auto real = [&](const char* key, double& to) {
+    const Json* v = j.find(key);
+    if (!v) return;
+    if (!v->is_number() || !std::isfinite(v->as_float()) || v->as_float() < 0) throw InputError("a sample's `" + std::string(key) + "` is a number");
+    to = v->as_float();
+  };
+  real("temperature", out.temperature);
+  real("top_p", out.top_p);
+  real("min_p", out.min_p);
+  real("repetition_penalty", out.repetition_penalty);
+  if (const Json* k = j.find("top_k")) {
+    if (!k->is_int() || k->as_int() < 0) throw InputError("a sample's `top_k` is a number");
+    out.top_k = k->as_int();
+  }
+  return out;
+}
+
 }  // namespace ppc::players

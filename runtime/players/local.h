@@ -24,5 +24,7 @@ std::unique_ptr<Player> make_local(std::shared_ptr<local::Model>, std::shared_pt
 /// What was fed and sampled, as records have it (docs/records.md), and back. Throws engine::InputError for what is none.
 engine::Json sample_json(const local::Sample&, const local::Sampling&);
 local::Sample sample_of(const engine::Json&);
+/// What changed the distribution that it was sampled from; what it does not say changed nothing.
+local::Sampling sampling_of(const engine::Json& sample);
 
 }  // namespace ppc::players

@@ -26,13 +26,7 @@ struct Rescorer {
 
   void reply(const std::vector<local::TokenId>& before, const Json& recorded, const engine::MoveInfo* move) {
     const local::Sample s = players::sample_of(recorded);
-    auto real = [&](const char* key, double otherwise) { const Json* v = recorded.find(key); return v ? v->as_float() : otherwise; };
-    local::Sampling by;
-    by.temperature = real("temperature", 1);
-    by.top_p = real("top_p", 1);
-    by.min_p = real("min_p", 0);
-    by.top_k = static_cast<int64_t>(real("top_k", 0));
-    by.repetition_penalty = real("repetition_penalty", 1);
+    local::Sampling by = players::sampling_of(recorded);
     by.max_tokens = static_cast<int64_t>(s.ids.size());
     std::vector<local::TokenId> ids = before;
     ids.insert(ids.end(), s.prompt.begin(), s.prompt.end());

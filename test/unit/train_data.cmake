@@ -1,1 +1,3 @@
 ppc_unit_test(train_data ppc_data)
+add_executable(read_lines ${CMAKE_SOURCE_DIR}/test/model/read_lines.cpp)  # for test/lit/local/export.test
+target_link_libraries(read_lines PRIVATE ppc_data)

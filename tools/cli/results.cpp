@@ -11,6 +11,7 @@
 #include <map>
 
 #include "runtime/engine/records.h"
+#include "runtime/players/local.h"
 #include "tools/cli/text.h"
 
 namespace ppc::cli {
@@ -282,6 +283,27 @@ void take_scores(Result& out, Json scores, const std::string& where) {
   out.scores = std::move(scores);
 }
 
+std::shared_ptr<const ResultSample> read_sample(const Json& json, const std::string& where) {
+  auto out = std::make_shared<ResultSample>();
+  try {
+    local::Sample s = players::sample_of(json);
+    const local::Sampling by = players::sampling_of(json);
+    out->prompt = std::move(s.prompt);
+    out->ids = std::move(s.ids);
+    for (const Json& l : json.find("logprobs")->items()) out->logprobs.push_back(l.as_float());  // with the digits that are there
+    out->settings = Json::object();
+    out->settings.add("mask", local::masking_name(s.masking));
+    out->settings.add("temperature", by.temperature);
+    out->settings.add("top_p", by.top_p);
+    out->settings.add("top_k", by.top_k);
+    out->settings.add("min_p", by.min_p);
+    out->settings.add("repetition_penalty", by.repetition_penalty);
+  } catch (const InputError& e) {
+    throw InputError(where + ": " + e.what());
+  }
+  return out;
+}
+
 }  // namespace
 
 Json join_branch(const Json& branch, const Json& parent, const std::string& where) {
@@ -324,7 +346,7 @@ Json read_line(const ResultPlace& place, Json* branch) {
   return whole;
 }
 
-Result read_episode_line(const Json& json, const std::string& where) {
+Result read_episode_line(const Json& json, const std::string& where, bool samples) {
   Result out;
   out.rules = Result::Rules::Recorded;
   out.instance = get(json, "instance", where, "");
@@ -379,6 +401,7 @@ Result read_episode_line(const Json& json, const std::string& where) {
     if (e.kind == ResultEvent::Kind::Reply && !out.players[e.player].scripted) {
       e.given = (given && given->is_bool() && given->as_bool()) || (m.find("move") && e.move.is_null());
     }
+    if (const Json* sample = m.find("sample"); samples && sample && !sample->is_null()) e.sample = read_sample(*sample, where + ": `" + path + ".sample`");
     out.events.push_back(std::move(e));
   }
   add_notes(SIZE_MAX);
@@ -390,11 +413,11 @@ Result read_episode_line(const Json& json, const std::string& where) {
 
 namespace {
 
-Result read_episode(const ResultPlace& place) {
+Result read_episode(const ResultPlace& place, bool samples) {
   const std::string where = place.name();
   Json branch;
   const Json json = read_line(place, &branch);
-  Result out = read_episode_line(json, where);
+  Result out = read_episode_line(json, where, samples);
   out.place = place;
   if (place.parent) {
     const Json& leaves = get(branch, "leaves", where, "");
@@ -560,7 +583,7 @@ std::vector<ResultPlace> find_results(const std::vector<std::string>& where) {
   return out;
 }
 
-Result read_result(const ResultPlace& place) { return place.lines.empty() ? read_folder(place) : read_episode(place); }
+Result read_result(const ResultPlace& place, bool samples) { return place.lines.empty() ? read_folder(place) : read_episode(place, samples); }
 
 Json read_episode_scores(const ResultPlace& place) {
   std::string where = place.scores;

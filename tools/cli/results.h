@@ -36,6 +36,13 @@ struct ResultPlayer {
   bool scripted = false;                   // voiced by the game itself
 };
 
+/// What a local model was fed and sampled (docs/records.md).
+struct ResultSample {
+  std::vector<int32_t> prompt, ids;
+  std::vector<double> logprobs;    // of `ids`
+  engine::Json settings;           // {mask, temperature, top_p, top_k, min_p, repetition_penalty}: what the log-probabilities are of
+};
+
 struct ResultEvent {
   enum class Kind { Send, Reply, Note };
   Kind kind = Kind::Note;
@@ -49,6 +56,7 @@ struct ResultEvent {
   bool shared = false;             // of a branch: it is the parent's, too
   // Reply, from episodes.jsonl or from playing it again; null where unknown.
   engine::Json move, captures, violation, reward;
+  std::shared_ptr<const ResultSample> sample;  // Reply of a local model, where asked for
 };
 
 struct Result {
@@ -70,8 +78,8 @@ struct Result {
   std::string why_unknown;         // of the rules
 };
 
-/// Throws InputError naming file and place.
-Result read_result(const ResultPlace&);
+/// `samples`: of local models' replies, which are long, too. Throws InputError naming file and place.
+Result read_result(const ResultPlace&, bool samples = false);
 
 /// A line of a branch as a whole episode: the messages and notes that it shares with its parent (a whole one), then its own. Throws InputError
 /// when they do not belong together.
@@ -79,7 +87,7 @@ engine::Json join_branch(const engine::Json& branch, const engine::Json& parent,
 /// The line of a place that has one; a branch as a whole episode, and what its own line says in `*branch`. Throws InputError.
 engine::Json read_line(const ResultPlace&, engine::Json* branch = nullptr);
 /// What a line of episodes.jsonl says, but for scores. `where` is for messages. Not of a branch: see join_branch.
-Result read_episode_line(const engine::Json& line, const std::string& where);
+Result read_episode_line(const engine::Json& line, const std::string& where, bool samples = false);
 
 /// "episode scores" of an episode, checked: an object. Throws InputError.
 engine::Json read_episode_scores(const ResultPlace&);

@@ -118,7 +118,8 @@ std::string_view trim(std::string_view s) {
 std::string shown(std::string_view text) {
   std::string s(text.substr(0, 60));
   while (!s.empty() && text.size() > s.size() && (text[s.size()] & 0xC0) == 0x80) s.pop_back();
-  return '"' + s + (s.size() < text.size() ? "…\"" : "\"");
+  if (s.size() < text.size()) s += "…";
+  return engine::to_text(s);
 }
 
 /// Whether the ids say what the messages say: those of another tokenizer say something else.
