@@ -44,7 +44,7 @@ WALLS = [
 ]
 # Libraries whose folder their name does not say.
 LIBRARIES = {"ppc_rt": "runtime/text", "ppc_engine": "runtime/engine", "ppc_players": "runtime/players", "ppc_net": "runtime/net", "ppc_local": "runtime/local",
-             "ppc_model": "trainers", "ppc_decode": "trainers", "ppc_nn_cpu": "trainers", "ppc_nn": "trainers", "ppc_sampling": "trainers", "ppc_data": "trainers", "ppc_objective": "trainers", "ppc_report": "trainers"}
+             "ppc_model": "trainers", "ppc_decode": "trainers", "ppc_nn_cpu": "trainers", "ppc_nn": "trainers", "ppc_learn": "trainers", "ppc_sampling": "trainers", "ppc_data": "trainers", "ppc_objective": "trainers", "ppc_report": "trainers"}
 SOURCES = {".h", ".hpp", ".cpp", ".cc", ".inc", ".def"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

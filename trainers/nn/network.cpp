@@ -2,16 +2,12 @@
 // between them waits for nothing.
 #include "trainers/nn/torch_network.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
-#include <fstream>
 #include <numeric>
-#include <optional>
 #include <stdexcept>
-#include <thread>
 #include <tuple>
 
+#include "trainers/nn/devices.h"
 #include "trainers/nn/pages.h"
 #include "trainers/nn/transformer.h"
 
@@ -249,53 +245,18 @@ Network::Logits TorchNetwork::forward(std::span<const Item> items) {
   return result;
 }
 
-/// Bytes of memory that are free.
-int64_t free_memory(torch::Device device) {
-  if (device.is_cuda()) {
-    // By name, so that what is built without CUDA runs with it.
-    using MemGetInfo = int (*)(size_t*, size_t*);
-    size_t free = 0, total = 0;
-    const auto get = reinterpret_cast<MemGetInfo>(dlsym(RTLD_DEFAULT, "cudaMemGetInfo"));
-    if (!get || get(&free, &total) != 0) throw std::runtime_error("cannot find out how much memory the GPU has: give the number of tokens to keep");
-    return static_cast<int64_t>(free);
-  }
-  std::ifstream file("/proc/meminfo");
-  for (std::string key, rest; file >> key && std::getline(file, rest);)
-    if (key == "MemAvailable:") return std::stoll(rest) * 1024;
-  throw std::runtime_error("/proc/meminfo does not say how much memory is free");
-}
-
-torch::Device device_of(const std::string& name) {
-  std::optional<torch::Device> device;
-  try {
-    device.emplace(name);
-  } catch (const c10::Error&) {
-  }
-  if (!device || !(device->is_cpu() || device->is_cuda())) throw std::invalid_argument("device `" + name + "`: expected cpu, cuda or cuda:0");
-  if (device->is_cuda() && !torch::cuda::is_available()) throw std::runtime_error("device `" + name + "`: this LibTorch finds no CUDA here");
-  return *device;
-}
-
-void use_threads(int threads) {
-  at::set_num_threads(threads);
-  // OpenBLAS keeps a count of its own.
-  if (const auto set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(threads);
-}
-
 }  // namespace
 
 std::unique_ptr<Network> load_torch_network(const std::string& folder, const NetworkOptions& options) {
   const torch::Device device = device_of(options.device);
-  if (device.is_cpu()) use_threads(options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
-  try {
+  if (device.is_cpu()) use_threads(options.threads);
+  return guarded([&] {
     Transformer model = Transformer::load(folder, device, options.precision == Precision::BFloat16 ? torch::kBFloat16 : torch::kFloat32);
     const model::ModelConfig& c = model.config();
     const int64_t page = c.num_hidden_layers * 2 * kPageSize * c.num_key_value_heads * c.head_dim * static_cast<int64_t>(torch::elementSize(model.dtype()));
     const int64_t pages = options.cache_tokens > 0 ? (options.cache_tokens + kPageSize - 1) / kPageSize : free_memory(device) / 2 / page;
     return std::make_unique<TorchNetwork>(std::move(model), pages);
-  } catch (const c10::Error& e) {
-    throw std::runtime_error(e.what_without_backtrace());
-  }
+  });
 }
 
 }  // namespace ppc::nn

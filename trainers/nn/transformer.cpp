@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
+#include "trainers/nn/devices.h"
 #include "trainers/nn/rope.h"
 
 namespace ppc::nn {
@@ -19,21 +19,6 @@ Tensor rotate(const Tensor& x, const Turns& turns) {
   const int64_t half = x.size(-1) / 2;
   const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
   return torch::cat({a * turns.cos - b * turns.sin, b * turns.cos + a * turns.sin}, -1);
-}
-
-torch::Dtype type_of(model::DType t) {
-  return t == model::DType::F32 ? torch::kFloat32 : t == model::DType::F16 ? torch::kFloat16 : torch::kBFloat16;
-}
-
-/// A tensor of a mapped file where it lies, or a copy of one that does not lie at a multiple of its element's size.
-Tensor view_of(const model::TensorView& view) {
-  const auto options = torch::TensorOptions().dtype(type_of(view.dtype));
-  if (!view.aligned()) {
-    Tensor copy = torch::empty(view.shape, options);
-    std::memcpy(copy.data_ptr(), view.data.data(), view.data.size());
-    return copy;
-  }
-  return torch::from_blob(const_cast<std::byte*>(view.data.data()), view.shape, options);
 }
 
 /// By plain products. A group's heads are further queries of their key head, so that keys and values need no copies.
@@ -135,7 +120,7 @@ Transformer Transformer::load(const std::string& folder, torch::Device device, t
 
 void Transformer::load(const model::Weights& weights) {
   torch::NoGradGuard no_gradients;
-  for (auto& [name, parameter] : parameters_) parameter.copy_(view_of(weights.get(name, parameter.sizes().vec())));
+  for (auto& [name, parameter] : parameters_) parameter.copy_(tensor_of(weights.get(name, parameter.sizes().vec())));
 }
 
 void Transformer::initialise(const RandomWeights& how) {
@@ -153,7 +138,7 @@ void Transformer::save(const std::string& folder, uint64_t shard_bytes) const {
   std::vector<model::TensorView> views;
   for (const auto& [name, parameter] : parameters_) {
     const Tensor& t = tensors.emplace_back(parameter.detach().to(torch::kCPU, type_of(dtype)).contiguous());
-    views.push_back({name, dtype, t.sizes().vec(), {static_cast<const std::byte*>(t.data_ptr()), t.nbytes()}, 0});
+    views.push_back(view_of(name, t));
   }
   model::write_weights(folder, views, shard_bytes);
 }
