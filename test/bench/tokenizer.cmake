@@ -1,1 +1,1 @@
-ppc_bench(tokenizer ppc_model)
+ppc_bench(tokenizer ppc_data)

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "trainers/data/batches.h"
+#include "trainers/data/make_tokenizer.h"
 #include "trainers/data/read.h"
 
 using namespace ppc;
@@ -479,4 +480,73 @@ TEST(Batches, Senseless) {
   EXPECT_HAS(error_of([] { Batches(items(3), {}); }), "argument: a batch needs");
   EXPECT_HAS(error_of([] { Batches(items(3), {.examples = -1}); }), "argument: a batch of fewer than 0");
   EXPECT_HAS(error_of([] { Batches(items(3), {.examples = 1, .rank = 2, .world = 2}); }), "argument: rank 2 of 2");
+}
+
+// ---- a tokenizer from nothing
+
+namespace {
+std::vector<std::string> texts() {
+  return {"You are playing a game. Guess the word.", "GUESS: crane", "GUESS: slate", "guess the word 1234 5678, 1234!", "Das W\u00f6rt \u00fcber \u00e4ll\u00e9s: \u65e5\u672c\u8a9e \u65e5\u672c\u8a9e",
+          "a b\n\nc  d\t\r\n don't DON'T"};
+}
+}  // namespace
+
+TEST(MakeTokenizer, LoadsAndSaysAllThereIs) {
+  const Folder folder;
+  for (const unsigned digits : {1u, 3u}) {
+    const MadeTokenizer made = make_tokenizer(folder.path.string(), texts(), {.vocab_size = 300, .digits = digits});
+    const model::Tokenizer t = model::Tokenizer::load(folder.path.string());
+    EXPECT_EQ(static_cast<int64_t>(t.size()), made.size);
+    EXPECT_LE(made.size, 300);
+    EXPECT_GT(made.size, 261);
+    EXPECT_EQ(t.missing_bytes(), "");
+    EXPECT_FALSE(t.normalizes());
+    EXPECT_EQ(t.id_of("<|end|>"), made.end);
+    EXPECT_EQ(t.id_of("<|endoftext|>"), made.pad);
+    std::string all;
+    for (int b = 0; b < 256; ++b) all += static_cast<char>(b);
+    std::vector<std::string> said = texts();
+    said.push_back(all);
+    size_t tokens = 0, bytes = 0;
+    for (const std::string& s : said) {
+      EXPECT_EQ(t.decode(t.encode(s)), s);
+      if (s != all) tokens += t.encode(s).size(), bytes += s.size();
+    }
+    EXPECT_LT(tokens, bytes * 9 / 10);
+    EXPECT_LT(t.encode("GUESS: ").size(), 7u);
+    const std::vector<TokenId> number = t.encode("1234");
+    EXPECT_TRUE(digits == 3 || number.size() == 4);
+    EXPECT_EQ(engine::to_text(learn_tokenizer(texts(), {.vocab_size = 300, .digits = digits})), engine::to_text(engine::load_json((folder.path / "tokenizer.json").string())));
+  }
+}
+
+TEST(MakeTokenizer, ItsTemplateIsOneTokenBeforeAndBehindAMessage) {
+  const Folder folder;
+  make_tokenizer(folder.path.string(), texts());
+  Encoder e;
+  e.tokenizer = std::make_shared<const model::Tokenizer>(model::Tokenizer::load(folder.path.string()));
+  e.chat = std::make_shared<const model::ChatTemplate>(model::ChatTemplate::load(folder.path.string()));
+  const Example x = read(kTwo, e);
+  EXPECT_EQ(e.tokenizer->decode(x.ids), "<|system|>rules<|end|><|user|>one?<|end|><|assistant|>first<|end|><|user|>two?<|end|><|assistant|>second<|end|>");
+  EXPECT_EQ(std::count_if(x.ids.begin(), x.ids.end(), [&](TokenId t) { return e.tokenizer->is_special(t); }), 10);
+  EXPECT_EQ(x.ids.back(), *e.tokenizer->id_of("<|end|>"));
+  EXPECT_TRUE(x.trained.back());
+}
+
+TEST(MakeTokenizer, BytesAloneAndTooFew) {
+  MadeTokenizer made;
+  const model::Tokenizer t = model::Tokenizer::parse(learn_tokenizer(texts(), {.vocab_size = 261}, &made), "t");
+  EXPECT_EQ(made.size, 261);
+  EXPECT_EQ(t.encode("crane").size(), 5u);
+  EXPECT_HAS(error_of([] { learn_tokenizer({}, {.vocab_size = 260}); }), "argument: vocab_size: at least 261");
+  EXPECT_HAS(error_of([] { learn_tokenizer({}, {.special = {"<|end|>"}}); }), "argument: special: `<|end|>` is empty or there twice");
+  const std::string words[] = {"abab abab abab"};
+  EXPECT_HAS(error_of([&] { learn_tokenizer(words, {.special = {"abab"}}); }), "argument: special: `abab` is a token of the text, too");
+  EXPECT_HAS(error_of([&] { learn_byte_pairs(words, 1, 2); }), "argument: digits: 1 or 3");
+  EXPECT_EQ(learn_byte_pairs(words, 1, 1).tokens.back(), "ab");
+}
+
+TEST(MakeTokenizer, TextsOfLines) {
+  const Json lines[] = {line(kTwo), line(R"({"prompt": "p", "chosen": "c", "rejected": [{"content": "r"}, 3], "messages": 4})")};
+  EXPECT_EQ(texts_of(lines), (std::vector<std::string>{"rules", "one?", "first", "two?", "second", "p", "c", "r"}));
 }

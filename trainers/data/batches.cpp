@@ -140,7 +140,7 @@ Batch Batches::next() {
 
   // The longest first, each to the process that has least: all are done at about the same time.
   std::vector<size_t> longest = out.all;
-  std::stable_sort(longest.begin(), longest.end(), [&](size_t a, size_t b) { return items_[a].tokens > items_[b].tokens; });
+  std::sort(longest.begin(), longest.end(), [&](size_t a, size_t b) { return items_[a].tokens != items_[b].tokens ? items_[a].tokens > items_[b].tokens : a < b; });
   std::vector<int64_t> load(static_cast<size_t>(options_.world));
   std::vector<int64_t> room;  // left in each pack
   for (const size_t i : longest) {

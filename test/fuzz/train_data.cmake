@@ -1,0 +1,1 @@
+ppc_fuzz(train_data ppc_data)
