@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <type_traits>
 
 #include "runtime/engine/episode.h"
 #include "trainers/model/config.h"
@@ -347,90 +348,72 @@ bool shorten(Example& e, int64_t most) {
   return true;
 }
 
-class Collector {
- public:
-  Collector(const Encoder& encoder, const ReadOptions& options) : encoder_(encoder), options_(options) {
-    if (options.max_length < 0) throw std::invalid_argument("max_length: below 0");
+/// False: it is too long.
+bool fits(Example& e, const ReadOptions& o, Statistics& s) {
+  if (o.max_length == 0 || static_cast<int64_t>(e.ids.size()) <= o.max_length) return true;
+  const int64_t before = replies_of(e);
+  if (o.too_long == TooLong::Drop || !shorten(e, o.max_length)) return false;
+  ++s.cut;
+  s.cut_replies += before - replies_of(e);
+  return true;
+}
+void note(Statistics& s, const std::string& rewritten, const std::string& where) {
+  if (rewritten.empty()) return;
+  if (s.rewritten++ == 0) s.rewritten_first = where + ": " + rewritten;
+}
+void count(Statistics& s, const Example& e) {
+  for (Statistics::Sum* sum : {&s.all, &s.games[e.origin.game]}) {
+    ++sum->examples;
+    sum->tokens += static_cast<int64_t>(e.ids.size());
+    sum->trained += std::count(e.trained.begin(), e.trained.end(), 1);
+    sum->replies += replies_of(e);
   }
+  s.exact += e.exact;
+}
 
-  void add(const Json& line, const std::string& where, Examples& to) {
-    Statistics& s = to.statistics;
-    ++s.lines;
-    if (line.is_object() && !options_.filter(read_origin(line, ""))) return void(++s.filtered);
-    std::string rewritten;
-    Example e = read_side(line, where, encoder_, options_.ids, "completion", "", &rewritten);
-    note(s, rewritten, where);
-    s.lengths.push_back(static_cast<int64_t>(e.ids.size()));
-    if (!fits(e, s)) return void(++s.dropped);
-    count(s, e);
-    to.all.push_back(std::move(e));
-  }
-  void add(const Json& line, const std::string& where, Pairs& to) {
-    Statistics& s = to.statistics;
-    ++s.lines;
-    if (line.is_object() && !options_.filter(read_origin(line, "chosen_"))) return void(++s.filtered);
-    std::string rewritten[2];
-    Pair p{read_side(line, where, encoder_, options_.ids, "chosen", "chosen_", &rewritten[0]), read_side(line, where, encoder_, options_.ids, "rejected", "rejected_", &rewritten[1])};
-    for (const std::string& r : rewritten) note(s, r, where);
-    for (const Example* e : {&p.chosen, &p.rejected}) s.lengths.push_back(static_cast<int64_t>(e->ids.size()));
-    Statistics cut;
-    if (!fits(p.chosen, cut) || !fits(p.rejected, cut)) return void(++s.dropped);
-    s.cut += cut.cut;
-    s.cut_replies += cut.cut_replies;
-    // Cut, both may say the same.
-    if (p.chosen.ids == p.rejected.ids) return void(++s.dropped);
-    count(s, p.chosen);
-    count(s, p.rejected);
-    ++s.pairs;
-    to.all.push_back(std::move(p));
-  }
+void read_one(const Json& line, const std::string& where, const Encoder& encoder, const ReadOptions& o, Examples& to) {
+  Statistics& s = to.statistics;
+  std::string rewritten;
+  Example e = read_side(line, where, encoder, o.ids, "completion", "", &rewritten);
+  note(s, rewritten, where);
+  s.lengths.push_back(static_cast<int64_t>(e.ids.size()));
+  if (!fits(e, o, s)) return void(++s.dropped);
+  count(s, e);
+  to.all.push_back(std::move(e));
+}
+void read_one(const Json& line, const std::string& where, const Encoder& encoder, const ReadOptions& o, Pairs& to) {
+  Statistics& s = to.statistics;
+  std::string rewritten[2];
+  Pair p{read_side(line, where, encoder, o.ids, "chosen", "chosen_", &rewritten[0]), read_side(line, where, encoder, o.ids, "rejected", "rejected_", &rewritten[1])};
+  for (const std::string& r : rewritten) note(s, r, where);
+  for (const Example* e : {&p.chosen, &p.rejected}) s.lengths.push_back(static_cast<int64_t>(e->ids.size()));
+  Statistics cut;
+  // Cut, both may say the same.
+  if (!fits(p.chosen, o, cut) || !fits(p.rejected, o, cut) || p.chosen.ids == p.rejected.ids) return void(++s.dropped);
+  s.cut += cut.cut;
+  s.cut_replies += cut.cut_replies;
+  count(s, p.chosen);
+  count(s, p.rejected);
+  ++s.pairs;
+  to.all.push_back(std::move(p));
+}
 
- private:
-  bool fits(Example& e, Statistics& s) const {
-    if (options_.max_length == 0 || static_cast<int64_t>(e.ids.size()) <= options_.max_length) return true;
-    const int64_t before = replies_of(e);
-    if (options_.too_long == TooLong::Drop || !shorten(e, options_.max_length)) return false;
-    ++s.cut;
-    s.cut_replies += before - replies_of(e);
-    return true;
-  }
-  static void note(Statistics& s, const std::string& rewritten, const std::string& where) {
-    if (rewritten.empty()) return;
-    if (s.rewritten++ == 0) s.rewritten_first = where + ": " + rewritten;
-  }
-  static void count(Statistics& s, const Example& e) {
-    for (Statistics::Sum* sum : {&s.all, &s.games[e.origin.game]}) {
-      ++sum->examples;
-      sum->tokens += static_cast<int64_t>(e.ids.size());
-      sum->trained += std::count(e.trained.begin(), e.trained.end(), 1);
-      sum->replies += replies_of(e);
-    }
-    s.exact += e.exact;
-  }
-
-  const Encoder& encoder_;
-  const ReadOptions& options_;
-};
+template <class T>
+constexpr const char* kPrefix = std::is_same_v<T, Pair> ? "chosen_" : "";
 
 template <class T>
 DataSet<T> read_file(const std::string& file, const Encoder& encoder, const ReadOptions& options) {
-  DataSet<T> out;
-  Collector collector(encoder, options);
-  each_line(file, [&](const Json& line, const std::string& where) { collector.add(line, where, out); });
+  Reader<T> reader(encoder, options);
+  each_line(file, [&](const Json& line, const std::string& where) { reader.add(line, where); });
+  DataSet<T> out = reader.finish();
   if (out.statistics.lines == 0) throw InputError(file + ": no line there");
-  std::sort(out.statistics.lengths.begin(), out.statistics.lengths.end());
   return out;
 }
 template <class T>
-DataSet<T> read_lines(std::span<const Json> lines, const Encoder& encoder, const ReadOptions& options, const char* source) {
-  DataSet<T> out;
-  Collector collector(encoder, options);
-  for (size_t i = 0; i < lines.size(); ++i) {
-    const std::string where = text_or(lines[i], source);
-    collector.add(lines[i], where.empty() ? "line " + std::to_string(i + 1) : where, out);
-  }
-  std::sort(out.statistics.lengths.begin(), out.statistics.lengths.end());
-  return out;
+DataSet<T> read_lines(std::span<const Json> lines, const Encoder& encoder, const ReadOptions& options) {
+  Reader<T> reader(encoder, options);
+  for (const Json& line : lines) reader.add(line);
+  return reader.finish();
 }
 
 }  // namespace
@@ -439,6 +422,13 @@ Encoder load_encoder(const std::string& folder, Json variables) {
   Encoder out;
   out.tokenizer = std::make_shared<const model::Tokenizer>(model::Tokenizer::load(folder));
   out.variables = variables.is_null() ? Json::object() : std::move(variables);
+  if (!out.variables.is_object()) throw InputError("the chat template's variables: expected an object, found " + describe(out.variables));
+  if (!out.variables.find("strftime_now")) {
+    const std::time_t now = std::time(nullptr);
+    std::tm day{};
+    char date[16];
+    out.variables.add("strftime_now", std::string(date, std::strftime(date, sizeof date, "%Y-%m-%d", localtime_r(&now, &day))));
+  }
   const model::ModelConfig config = model::load_config(folder);
   out.vocab_size = config.vocab_size;
   if (static_cast<int64_t>(out.tokenizer->size()) > config.vocab_size) {
@@ -498,10 +488,56 @@ void each_line(const std::string& file, const std::function<void(const Json&, co
   if (in.bad()) throw engine::SystemError(file + ": cannot be read to its end");
 }
 
+template <class T>
+Reader<T>::Reader(Encoder encoder, ReadOptions options) : encoder_(std::move(encoder)), options_(std::move(options)) {
+  if (options_.max_length < 0) throw std::invalid_argument("max_length: below 0");
+}
+template <class T>
+void Reader<T>::add(const Json& line, const std::string& where) {
+  Statistics& s = out_.statistics;
+  ++s.lines;
+  const Origin origin = read_origin(line, kPrefix<T>);
+  if (line.is_object() && !options_.filter(origin)) return void(++s.filtered);
+  const std::string place = !where.empty() ? where : !origin.source.empty() ? origin.source : "line " + std::to_string(s.lines);
+  read_one(line, place, encoder_, options_, out_);
+}
+template <class T>
+DataSet<T> Reader<T>::finish() {
+  std::sort(out_.statistics.lengths.begin(), out_.statistics.lengths.end());
+  return std::move(out_);
+}
+template class Reader<Example>;
+template class Reader<Pair>;
+
 Examples read_examples(const std::string& file, const Encoder& encoder, const ReadOptions& options) { return read_file<Example>(file, encoder, options); }
 Pairs read_pairs(const std::string& file, const Encoder& encoder, const ReadOptions& options) { return read_file<Pair>(file, encoder, options); }
-Examples read_examples(std::span<const Json> lines, const Encoder& encoder, const ReadOptions& options) { return read_lines<Example>(lines, encoder, options, "source"); }
-Pairs read_pairs(std::span<const Json> lines, const Encoder& encoder, const ReadOptions& options) { return read_lines<Pair>(lines, encoder, options, "chosen_source"); }
+Examples read_examples(std::span<const Json> lines, const Encoder& encoder, const ReadOptions& options) { return read_lines<Example>(lines, encoder, options); }
+Pairs read_pairs(std::span<const Json> lines, const Encoder& encoder, const ReadOptions& options) { return read_lines<Pair>(lines, encoder, options); }
+
+Example join(std::span<const Reply> replies) {
+  Example e;
+  e.exact = true;
+  while (!replies.empty() && !replies.back().trained) replies = replies.first(replies.size() - 1);
+  bool known = false;
+  for (const Reply& r : replies) {
+    if (!r.logprobs.empty() && r.logprobs.size() != r.ids.size()) throw std::invalid_argument("a reply has a log-probability for each of its ids");
+    known = known || (r.trained && !r.logprobs.empty());
+  }
+  int32_t turn = -1;
+  for (const Reply& r : replies) {
+    push(e, r.prompt, false);
+    push(e, r.ids, r.trained);
+    e.turn.insert(e.turn.end(), r.prompt.size(), -1);
+    e.turn.insert(e.turn.end(), r.ids.size(), r.trained ? ++turn : -1);
+    if (!known) continue;
+    e.logprobs.insert(e.logprobs.end(), r.prompt.size(), kNan);
+    if (r.trained && !r.logprobs.empty()) e.logprobs.insert(e.logprobs.end(), r.logprobs.begin(), r.logprobs.end());
+    else e.logprobs.insert(e.logprobs.end(), r.ids.size(), kNan);
+  }
+  if (std::count(e.trained.begin(), e.trained.end(), 1) == 0) throw std::invalid_argument("nothing is trained");
+  if (e.trained[0]) throw std::invalid_argument("the first id has nothing before it, and cannot be trained");
+  return e;
+}
 
 int64_t Statistics::length(double percent) const {
   if (lengths.empty()) return 0;

@@ -33,7 +33,8 @@ struct Encoder {
   std::vector<TokenId> ends;                        // of the generation configuration: the first ends a reply where the template ends none
   int64_t vocab_size = 0;                           // of the model; 0: the tokenizer's
 };
-/// Of a model folder. A missing chat template is no error yet.
+/// Of a model folder. A missing chat template is no error yet. Without `strftime_now` in `variables` the template's date is today's, and is put there: whoever
+/// encodes again on another day, and wants the same ids, keeps them.
 Encoder load_encoder(const std::string& folder, engine::Json variables = {});
 
 enum class Ids : uint8_t {
@@ -91,6 +92,33 @@ using Pairs = DataSet<Pair>;
 /// `where` stands in front of errors.
 Example read_example(const engine::Json& line, const std::string& where, const Encoder&, Ids = Ids::Auto);
 Pair read_pair(const engine::Json& line, const std::string& where, const Encoder&, Ids = Ids::Auto);
+
+/// What a player's model was fed before a reply, and sampled.
+struct Reply {
+  std::span<const TokenId> prompt, ids;
+  std::span<const float> logprobs;  // of `ids`; empty where unknown
+  bool trained = true;
+};
+/// A player's replies, one behind the other: all that its model has seen (docs/records.md, `sample`), up to the last that is trained. Throws std::invalid_argument when none
+/// is, or the numbers of ids and log-probabilities differ.
+Example join(std::span<const Reply>);
+
+/// Lines one by one, as they come: Reader<Example>, Reader<Pair>.
+template <class T>
+class Reader {
+ public:
+  Reader(Encoder, ReadOptions);
+  /// `where` stands in front of errors; empty: what the line says to be its source, or which one it is.
+  void add(const engine::Json& line, const std::string& where = "");
+  DataSet<T> finish();  // once
+
+ private:
+  Encoder encoder_;
+  ReadOptions options_;
+  DataSet<T> out_;
+};
+extern template class Reader<Example>;
+extern template class Reader<Pair>;
 
 /// A JSON Lines file, line by line; empty lines are none.
 void each_line(const std::string& file, const std::function<void(const engine::Json&, const std::string& where)>&);
