@@ -15,6 +15,7 @@ ARROWS = {
     "runtime/abi": [],
     "runtime/text": ["runtime/abi"],
     "runtime/engine": ["runtime/text", "runtime/include"],
+    "runtime/web": ["runtime/engine"],
     "runtime/net": [],
     "runtime/local": [],
     "runtime/players": ["runtime/engine", "runtime/net", "runtime/local"],
@@ -31,8 +32,8 @@ ARROWS = {
     "compiler/codegen": ["compiler/rules"],
     "compiler/driver": ["compiler/syntax", "compiler/interp", "compiler/codegen"],
     "compiler/plugin": ["compiler/driver", "runtime/capi"],
-    "trainers": ["runtime/engine", "runtime/local"],
-    "tools": ["compiler/driver", "compiler/ide", "runtime/players"],
+    "trainers": ["runtime/engine", "runtime/local", "runtime/web"],
+    "tools": ["compiler/driver", "compiler/ide", "runtime/players", "runtime/web"],
 }
 # Libraries of others that stay behind one wall: what their headers and their CMake targets look like, and the only user.
 WALLS = [
@@ -40,6 +41,7 @@ WALLS = [
     ("LLVM", re.compile(r"^llvm(-c)?/"), re.compile(r"\b(LLVM|llvm)[-\w]*"), "compiler/codegen"),
     ("libcurl", re.compile(r"^curl/"), re.compile(r"\bCURL\b"), "runtime/net"),
     ("libmicrohttpd", re.compile(r"^microhttpd"), re.compile(r"\bPPC_MICROHTTPD\w*"), "runtime/net"),
+    ("Protobuf", re.compile(r"^google/protobuf/"), re.compile(r"\bPPC_PROTO\w+"), "trainers"),
     ("LibTorch", re.compile(r"^(torch|ATen|c10)/"), re.compile(r"\b(ppc_)?[Tt]orch\w*|\$\{TORCH"), "trainers"),
 ]
 # Libraries whose folder their name does not say.

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tools/cli/page.h"
+#include "runtime/web/page.h"
+#include "runtime/web/table.h"
 #include "tools/cli/text.h"
 
 namespace ppc::cli {
@@ -30,19 +31,7 @@ svg{display:block;max-width:100%}
 .plot .spread{stroke:var(--score);stroke-width:1.5;opacity:.55}
 ol.names{columns:2;font-size:.85rem;padding-left:1.6rem;margin:.5rem 0}ol.names li{overflow-wrap:anywhere}
 @media(max-width:640px){ol.names{columns:1}}
-td.name{overflow-wrap:anywhere;min-width:9rem}
-td.num span.small{display:block}
-tr.group th{padding-top:1rem;border-bottom:1px solid var(--line)}
-@media(max-width:640px){
-.plot text{font-size:18px}.plot .tick{font-size:16px}
-.stack,.stack tbody{display:block}.stack thead{display:none}
-.stack tr{display:grid;grid-template-columns:1fr 1fr;gap:0 1.2rem;border-bottom:1px solid var(--line);padding:.4rem 0}
-.stack tr.group{display:block;border:0;padding:.8rem 0 0}.stack tr.group th{display:block;border:0;padding:0;font-size:1rem}
-.stack td{border:0;padding:.05rem 0}.stack td.wide{grid-column:1/-1}.stack td.name{font-weight:600}
-.stack td.num{display:flex;justify-content:space-between;gap:.5rem;text-align:left}
-.stack td.num::before{content:attr(data-label);color:var(--dim);white-space:normal}
-.stack td.num>span{text-align:right}.stack td.num span.small{display:inline}
-}
+@media(max-width:640px){.plot text{font-size:18px}.plot .tick{font-size:16px}}
 )";
 
 std::string n2(double d) { return fixed(d, 2); }
@@ -74,50 +63,6 @@ std::string bar(const std::vector<Part>& parts, const Interval* whisker) {
   }
   return out + "</svg>";
 }
-
-struct Column {
-  const char* title;
-  enum Kind { Name, Text, Number, Range } kind;  // Range: a number with its interval
-  const char* tip = "";
-};
-
-/// A table whose rows are cards on a phone: names and texts take the whole width, numbers have their column's title beside them.
-class Table {
- public:
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {
-    out_ = "<div class=\"scroll\"><table class=\"stack\"><thead><tr>";
-    for (const Column& c : columns_) {
-      out_ += "<th" + std::string(c.kind >= Column::Number ? " class=\"num\"" : "") + (*c.tip ? " title=\"" + html(c.tip) + "\"" : "") + ">" + html(c.title) + "</th>";
-    }
-    out_ += "</tr></thead><tbody>\n";
-  }
-  /// A line above the rows that follow, when it is not that of the rows before.
-  void group(const std::string& name) {
-    if (name != group_) out_ += "<tr class=\"group\"><th colspan=\"" + std::to_string(columns_.size()) + "\">" + html(name) + "</th></tr>\n";
-    group_ = name;
-  }
-  /// Cells are HTML.
-  void row(const std::vector<std::string>& cells) {
-    out_ += "<tr>";
-    for (size_t i = 0; i < cells.size(); ++i) {
-      switch (columns_[i].kind) {
-        case Column::Name: out_ += "<td class=\"name wide\">" + cells[i]; break;
-        case Column::Text: out_ += "<td class=\"wide\">" + cells[i]; break;
-        case Column::Number:
-        case Column::Range:
-          out_ += "<td class=\"num" + std::string(columns_[i].kind == Column::Range ? " wide" : "") + "\" data-label=\"" + html(columns_[i].title) + "\"><span>" + cells[i] + "</span>";
-          break;
-      }
-      out_ += "</td>";
-    }
-    out_ += "</tr>\n";
-  }
-  std::string done() const { return out_ + "</tbody></table></div>\n"; }
-
- private:
-  std::vector<Column> columns_;
-  std::string out_, group_;
-};
 
 std::string scores(const Evaluation& e) {
   std::vector<const Row*> rows;
@@ -209,17 +154,17 @@ std::string outcomes(const Evaluation& e) {
 }
 
 std::string tables(const Evaluation& e) {
-  using C = Column;
-  Table all({{"model", C::Name}, {"clemscore", C::Range}, {"average % Played", C::Range}, {"average Quality Score", C::Range}});
+  using C = web::Column;
+  web::Table all({{"model", C::Name}, {"clemscore", C::Range}, {"average % Played", C::Range}, {"average Quality Score", C::Range}});
   for (const Row& row : e.rows) {
     all.row({html(row.model), "<b>" + n2(row.clemscore) + "</b>" + range(row.clemscore_interval), n2(row.played) + range(row.played_interval),
              n2(row.quality) + range(row.quality_interval)});
   }
   std::string out = "<h2>Table</h2>\n" + all.done();
-  Table games({{"model", C::Name}, {"episodes", C::Number}, {"won", C::Number}, {"lost", C::Number}, {"aborted", C::Number}, {"% Played", C::Range},
+  web::Table games({{"model", C::Name}, {"episodes", C::Number}, {"won", C::Number}, {"lost", C::Number}, {"aborted", C::Number}, {"% Played", C::Range},
                {"Quality Score", C::Range}, {"std", C::Number}, {"− aborted", C::Number, "points of the clemscore lost to aborted episodes"},
                {"− lost", C::Number, "to lost ones"}, {"− won", C::Number, "to won ones below 100"}});
-  Table experiments({{"experiment", C::Name}, {"model", C::Text}, {"episodes", C::Number}, {"won", C::Number}, {"lost", C::Number}, {"aborted", C::Number},
+  web::Table experiments({{"experiment", C::Name}, {"model", C::Text}, {"episodes", C::Number}, {"won", C::Number}, {"lost", C::Number}, {"aborted", C::Number},
                      {"% Played", C::Number}, {"Quality Score", C::Number}, {"points lost", C::Number, "of the clemscore"}});
   for (const std::string& game : e.games) {
     for (const Row& row : e.rows) {
@@ -243,10 +188,10 @@ std::string tables(const Evaluation& e) {
 }
 
 std::string reason_tables(const Reasons& reasons) {
-  using C = Column;
+  using C = web::Column;
   std::string out;
   if (!reasons.endings.empty()) {
-    Table table({{"reason", C::Name}, {"model", C::Text}, {"outcome", C::Text}, {"episodes", C::Number}, {"points lost", C::Number, "of the clemscore"}});
+    web::Table table({{"reason", C::Name}, {"model", C::Text}, {"outcome", C::Text}, {"episodes", C::Number}, {"points lost", C::Number, "of the clemscore"}});
     for (const Reasons::Line& l : reasons.endings) {
       const std::string outcome = l.outcome == "aborted" ? "aborted" : "lost";
       table.group(l.game);
@@ -256,7 +201,7 @@ std::string reason_tables(const Reasons& reasons) {
   }
   if (reasons.unknown) out += "<p class=\"small dim\">Of " + std::to_string(reasons.unknown) + " of the episodes nothing says which rules were broken.</p>\n";
   if (!reasons.rules.empty()) {
-    Table table({{"rule", C::Name}, {"model", C::Text}, {"replies", C::Number}});
+    web::Table table({{"rule", C::Name}, {"model", C::Text}, {"replies", C::Number}});
     for (const Reasons::Line& l : reasons.rules) {
       table.group(l.game);
       table.row({html(l.what), html(l.model), std::to_string(l.count)});
@@ -276,7 +221,7 @@ std::string evaluation_page(const Evaluation& e, const Reasons& reasons, const E
             std::to_string(options.bootstrap) + " bootstrap samples of the episodes, seed " + std::to_string(options.seed) + ".";
   }
   body += "</p>\n" + scores(e) + scatter(e) + outcomes(e) + tables(e) + reason_tables(reasons);
-  return page("Results", kStyle, body);
+  return web::page("Results", std::string(kStyle) + web::kTableStyle, body);
 }
 
 }  // namespace ppc::cli

@@ -4,13 +4,13 @@
 #include <string_view>
 
 #include "runtime/engine/json.h"
+#include "runtime/web/text.h"
 
 namespace ppc::cli {
 
-/// For element content and quoted attributes: `& < > " '` as entities, control characters (but tab and line break) as
-/// `\x1b`, those that turn the direction of writing as `\u202e`, invalid UTF-8 as U+FFFD. Nothing that comes out of it can
-/// begin a tag or end an attribute.
-std::string html(std::string_view);
+using web::fixed;
+using web::html;
+
 /// A field of a CSV file, in quotes where it needs them, as Python's csv module does.
 std::string csv_field(std::string_view);
 /// For a cell of a Markdown table.
@@ -18,8 +18,6 @@ std::string markdown(std::string_view);
 
 /// As Python's repr of a float: shortest digits that read back to the same number; "nan", "inf".
 std::string python_number(double);
-/// With so many decimals; "–" for NaN.
-std::string fixed(double, int decimals);
 
 /// episode_2 before episode_10: runs of digits compare as numbers.
 bool natural_less(std::string_view, std::string_view);

@@ -6,8 +6,9 @@
 
 #include "runtime/engine/json.h"
 #include "runtime/engine/records.h"
+#include "runtime/web/page.h"
 #include "tools/cli/cli.h"
-#include "tools/cli/page.h"
+#include "tools/cli/conversation.h"
 #include "tools/cli/recorded.h"
 #include "tools/cli/results.h"
 #include "tools/cli/text.h"
@@ -16,6 +17,8 @@ namespace ppc::cli {
 namespace {
 
 using namespace engine;
+using web::page;
+using web::Script;
 namespace fs = std::filesystem;
 
 constexpr const char* kHelp =
@@ -38,33 +41,13 @@ Examples:
   ppc transcribe records/bot-spelling--human/taboo --one-file -o taboo.html
 )";
 
-constexpr const char* kStyle = R"(
+constexpr const char* kOwnStyle = R"(
 .search{position:sticky;top:0;z-index:2;display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;background:var(--back);padding:.6rem 0;border-bottom:1px solid var(--line)}
 .search input{flex:1 1 12rem;min-width:0}
 .search input,.search select{font:inherit;color:inherit;background:var(--soft);border:1px solid var(--line);border-radius:6px;padding:.35rem .6rem}
 [hidden]{display:none!important}
 .facts{display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;margin:.4rem 0;font-size:.9rem}.facts span{overflow-wrap:anywhere}
-.end{font-weight:600}
-.badge{display:inline-block;white-space:nowrap;border:1px solid currentColor;border-radius:999px;padding:0 .55em;font-size:.85rem;font-weight:600}
-.talk{display:grid;gap:.5rem .9rem;margin:1rem 0;align-items:start}
-.head{position:sticky;top:0;background:var(--back);border-bottom:2px solid var(--line);padding:.35rem .1rem;font-weight:600;font-size:.9rem;overflow-wrap:anywhere;z-index:1}
-.head small{display:block;font-weight:400;color:var(--dim)}
 .search~details .head{top:3.6rem}
-.round{grid-column:1/-1;color:var(--dim);font-size:.8rem;letter-spacing:.04em;border-top:1px solid var(--line);padding-top:.35rem;margin-top:.5rem}
-.m{border-radius:8px;padding:.5rem .7rem;min-width:0;overflow-wrap:anywhere;unicode-bidi:isolate}
-.m .who{font-size:.75rem;color:var(--dim);margin-bottom:.15rem}
-.m .t{white-space:pre-wrap;font-size:.92rem}
-.send{background:var(--soft);border:1px solid var(--line);margin-right:8%}
-.reply{background:color-mix(in srgb,var(--c) 13%,var(--back));border:1px solid color-mix(in srgb,var(--c) 45%,var(--back));margin-left:8%}
-.aside{border-style:dashed}.send.aside{background:none}.reply.aside,.given{background:color-mix(in srgb,var(--c) 5%,var(--back))}
-.given{border-style:dotted}.given .t{font-style:italic}
-.note{font-size:.82rem;color:var(--dim);padding:.15rem .5rem;border-left:3px solid var(--line);border-radius:0}
-.note .t{font-size:inherit;display:inline}.note summary{padding:0}.note b{font-weight:600}
-.note.bad{border-color:var(--aborted);color:var(--aborted)}
-.bad.v{font-size:.85rem;background:color-mix(in srgb,var(--aborted) 10%,var(--back));border-left:3px solid var(--aborted);border-radius:0;padding:.3rem .6rem}
-.ok{font-size:.82rem;color:var(--won);padding:.15rem .5rem;border-left:3px solid var(--won);border-radius:0}
-code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
-.c0{--c:#3566c0}.c1{--c:#1f8a70}.c2{--c:#9b4dca}.c3{--c:#b8651b}.c4{--c:#a23b72}.c5{--c:#5c7f13}
 details>summary{cursor:pointer;padding:.45rem 0}details.episode{border-bottom:1px solid var(--line);content-visibility:auto;contain-intrinsic-size:auto 3rem}
 details.episode>summary{display:flex;flex-wrap:wrap;gap:.2rem .8rem;align-items:baseline}
 details.episode>summary::before{content:"▸";color:var(--dim)}details.episode[open]>summary::before{content:"▾"}
@@ -75,119 +58,20 @@ details.episode>summary .grow{flex:1 1 14rem;overflow-wrap:anywhere}
 .nav a+a{margin-left:1rem}
 .nav{display:flex;justify-content:space-between;gap:1rem;font-size:.9rem;margin:.2rem 0}
 @media(max-width:760px){
-.talk{display:block}.talk>*{margin-bottom:.5rem}.head{display:none}
-.send{margin-right:12%}.reply{margin-left:12%}.note,.ok{margin-left:.4rem}
 .index thead{display:none}.index,.index tbody{display:block}
 .index tr{display:grid;grid-template-columns:1fr auto;gap:.05rem .8rem;border-bottom:1px solid var(--line);padding:.5rem 0}
 .search input{flex-basis:100%}.phone-off{display:none}
 .index tr[hidden]{display:none}.index td{border:0;padding:0}.index td.wide{grid-column:1/-1}
 }
-@media(min-width:761px){.m .who{display:none}.m .who.always{display:block}}
 )";
-
-std::string number(const Json& v) {
-  if (v.is_float()) return std::isnan(v.as_float()) ? "NaN" : fixed(v.as_float(), v.as_float() == std::floor(v.as_float()) ? 0 : 4);
-  return v.is_null() ? "NaN" : v.is_text() ? v.as_text() : to_text(v);
-}
-
-std::string outcome_badge(const Result& r) {
-  const std::string name = r.outcome.empty() ? "unknown" : r.outcome;
-  return "<span class=\"badge " + html(name) + "\">" + html(name) + "</span>";
-}
-
-std::string player_title(const ResultPlayer& p) {
-  return p.name + (p.role.empty() || p.role == p.name ? "" : " · " + p.role) + (p.display.empty() || p.display == p.role ? "" : " (" + p.display + ")");
-}
-
-/// A note that says that something was wrong; clembench's folders have nothing better.
-bool is_bad(const std::string& key) {
-  for (const char* word : {"invalid", "violat", "error", "abort", "wrong format", "not parsable"})
-    if (key.find(word) != std::string::npos) return true;
-  return false;
-}
-
-std::string violation_html(const Json& v, const std::string& game) {
-  auto part = [&](const char* key) {
-    const Json* p = v.find(key);
-    return p && p->is_text() ? p->as_text() : std::string();
-  };
-  const std::string kind = part("kind"), rule = part("rule");
-  std::string out = "<b>broke a rule</b> of " + html(part("move")) + ": ";
-  if (kind == "format") out += "its format";
-  else out += html(kind) + " <code>" + html(rule) + "</code>";
-  if (kind == "format" && !rule.empty()) out += " <code>" + html(rule) + "</code>";
-  if (const Json* line = v.find("line"); line && line->is_int()) out += " <span class=\"dim\">(" + html(game) + ".game, line " + to_text(*line) + ")</span>";
-  if (const std::string reason = part("reason"); !reason.empty()) out += "<br>" + html(reason);
-  return out;
-}
-
-constexpr size_t kLongNote = 300;
-
-/// The first characters of a long text.
-std::string beginning(const std::string& text) {
-  size_t n = 80;
-  while (n > 0 && (static_cast<uint8_t>(text[n]) & 0xC0) == 0x80) --n;
-  return text.substr(0, n) + "…";
-}
-
-/// The conversation as a grid: a column for each player, the last one the game master's.
-std::string conversation(const Result& r) {
-  const size_t n = r.players.size(), master = n + 1;
-  std::string columns;
-  for (size_t i = 0; i < n; ++i) columns += "minmax(0,3fr) ";
-  columns += "minmax(0,2fr)";
-  std::string out = "<div class=\"talk\" style=\"grid-template-columns:" + columns + "\">\n";
-  for (size_t i = 0; i < n; ++i) {
-    const ResultPlayer& p = r.players[i];
-    out += "<div class=\"head\" style=\"grid-column:" + std::to_string(i + 1) + "\">" + html(player_title(p)) + "<small>" +
-           html(p.scripted ? "voiced by the game" : p.model) + "</small></div>";
-  }
-  out += "<div class=\"head\" style=\"grid-column:" + std::to_string(master) + "\">Game master<small>seen by nobody else</small></div>\n";
-  size_t round = 0;
-  bool shared = false;
-  auto at = [](size_t column) { return " style=\"grid-column:" + std::to_string(column) + "\""; };
-  for (const ResultEvent& e : r.events) {
-    if (e.round != round) {
-      round = e.round;
-      out += "<div class=\"round\">round " + std::to_string(round) + "</div>\n";
-    }
-    if (shared && !e.shared) out += "<div class=\"round\"><b>branch " + html(r.place.branch) + " goes on by itself</b></div>\n";
-    shared = e.shared;
-    if (e.kind == ResultEvent::Kind::Note) {
-      const std::string key = "<b>" + html(e.key) + "</b> ", text = "<span class=\"t\">" + html(e.text) + "</span>";
-      // Long ones, such as documents, are folded: what was said should stay in sight.
-      out += "<div class=\"m note" + std::string(is_bad(e.key) ? " bad" : "") + "\"" + at(master) + " dir=\"auto\">" +
-             (e.text.size() <= kLongNote ? key + text : "<details><summary>" + key + html(beginning(e.text)) + "</summary>" + text + "</details>") + "</div>\n";
-      continue;
-    }
-    const ResultPlayer& p = r.players[e.player];
-    const std::string who = p.role.empty() ? p.name : p.role;
-    const bool reply = e.kind == ResultEvent::Kind::Reply;
-    out += "<div class=\"m " + std::string(reply ? "reply" : "send") + " c" + std::to_string(e.player % 6) + (e.aside ? " aside" : "") + (e.given ? " given" : "") +
-           "\"" + at(e.player + 1) + "><div class=\"who\">" + html(reply ? who + " → game master" : "game master → " + who) + "</div>";
-    if (e.aside) out += "<div class=\"who always\">aside, not remembered</div>";
-    if (e.given) out += "<div class=\"who always\">said by the game for the player</div>";
-    if (e.invalid_utf8) out += "<div class=\"who always aborted\">the reply was not valid UTF-8</div>";
-    out += "<div class=\"t\" dir=\"auto\">" + (e.text.empty() ? "<span class=\"dim\">(nothing)</span>" : html(e.text)) + "</div></div>\n";
-    if (!reply) continue;
-    if (e.violation.is_object()) {
-      out += "<div class=\"m bad v\"" + at(master) + ">" + html(who) + " " + violation_html(e.violation, r.place.game) + "</div>\n";
-    } else if (e.captures.is_object() && !e.captures.members().empty()) {
-      std::string gives;
-      for (const Json::Member& c : e.captures.members()) gives += (gives.empty() ? "" : ", ") + c.key + " = " + to_text(c.value);
-      out += "<div class=\"m ok\"" + at(master) + ">accepted: " + html(gives) + "</div>\n";
-    }
-    if (e.reward.is_number()) out += "<div class=\"m note\"" + at(master) + ">reward " + html(number(e.reward)) + "</div>\n";
-  }
-  return out + "</div>\n";
-}
+const std::string kStyle = std::string(kConversationStyle) + kOwnStyle;
 
 std::string score_tables(const Result& r) {
   std::string out = "<div class=\"scores\">\n";
   const Json* all = r.scores.find("episode scores");
   if (all && all->is_object() && !all->members().empty()) {
     out += "<table><thead><tr><th>score</th><th class=\"num\">value</th></tr></thead><tbody>";
-    for (const Json::Member& m : all->members()) out += "<tr><td>" + html(m.key) + "</td><td class=\"num\">" + html(number(m.value)) + "</td></tr>";
+    for (const Json::Member& m : all->members()) out += "<tr><td>" + html(m.key) + "</td><td class=\"num\">" + html(value_text(m.value)) + "</td></tr>";
     out += "</tbody></table>\n";
   }
   const Json* turns = r.scores.find("turn scores");
@@ -202,7 +86,7 @@ std::string score_tables(const Result& r) {
     const bool by_turn = turns->members().size() >= names.size();
     auto cell = [](const Json& scores, const std::string& name) {
       const Json* v = scores.find(name);
-      return "<td class=\"num\">" + (v ? html(number(*v)) : "") + "</td>";
+      return "<td class=\"num\">" + (v ? html(value_text(*v)) : "") + "</td>";
     };
     out += "<div class=\"scroll\"><table class=\"turns\"><thead><tr><th>" + std::string(by_turn ? "turn" : "score of turn") + "</th>";
     if (by_turn) {
@@ -228,7 +112,7 @@ std::string score_tables(const Result& r) {
   }
   if (const Json* notes = r.scores.find("notes"); notes && notes->is_list()) {
     out += "<div>";
-    for (const Json& note : notes->items()) out += "<p class=\"aborted small\">" + html(number(note)) + "</p>";
+    for (const Json& note : notes->items()) out += "<p class=\"aborted small\">" + html(value_text(note)) + "</p>";
     out += "</div>\n";
   }
   return out + "</div>\n";

@@ -1,8 +1,8 @@
-#include "tools/cli/page.h"
+#include "runtime/web/page.h"
 
-#include "tools/cli/text.h"
+#include "runtime/web/text.h"
 
-namespace ppc::cli {
+namespace ppc::web {
 namespace {
 
 constexpr const char* kStyle = R"(
@@ -52,4 +52,4 @@ std::string page(const std::string& title, const std::string& style, const std::
   return out + "</body>\n</html>\n";
 }
 
-}  // namespace ppc::cli
+}  // namespace ppc::web

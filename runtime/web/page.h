@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-namespace ppc::cli {
+namespace ppc::web {
 
 /// What can run in the page: nothing, or the one script of the transcripts.
 enum class Script { None, Search };
@@ -10,4 +10,4 @@ enum class Script { None, Search };
 /// `title` is text; `body` is HTML; `style` is added to the styles that all pages share.
 std::string page(const std::string& title, const std::string& style, const std::string& body, Script = Script::None);
 
-}  // namespace ppc::cli
+}  // namespace ppc::web
