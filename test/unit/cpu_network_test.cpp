@@ -279,4 +279,45 @@ TEST_P(Cpu, ForksTruncationAndAFullCache) {
   EXPECT_EQ(net->free_pages(), net->pages());
 }
 
+TEST(CpuNetwork, OtherWeightsAreThoseOfAnotherNetwork) {
+  for (const auto precision : {Precision::Float32, Precision::BFloat16})
+    for (const auto architecture : {Architecture::Llama, Architecture::Qwen2, Architecture::Qwen3}) {
+      const Folder one, two;
+      write_random_model(one.str(), odd_shape(architecture), kWeights);
+      write_random_model(two.str(), odd_shape(architecture), {8, 0.15, 0.2});
+      const Tokens text = random_tokens(101, 40, 1);
+      const auto net = load_cpu_network(one.str(), options(precision)), other = load_cpu_network(two.str(), options(precision));
+      const auto weights = ppc::model::Weights::open(two.str());
+      const SequenceId s = net->create(), t = other->create();
+      const std::vector<Row> before = run(*net, s, text), wanted = run(*other, t, text);
+      EXPECT_THROW(net->load(source_of(net->config(), weights)), std::invalid_argument);  // there is a sequence
+      net->release(s);
+      net->load(source_of(net->config(), weights));
+      const std::vector<Row> after = run(*net, net->create(), text);
+      for (size_t i = 0; i < wanted.size(); i++) EXPECT_TRUE(same_bits(after[i], wanted[i])) << i;
+      EXPECT_FALSE(same_bits(after[0], before[0]));
+    }
+}
+
+TEST(CpuNetwork, WeightsThatDoNotFitAreRefused) {
+  const Folder folder;
+  write_random_model(folder.str(), odd_shape(Architecture::Qwen2), kWeights);
+  const auto net = load_cpu_network(folder.str(), options());
+  const auto weights = ppc::model::Weights::open(folder.str());
+  auto refused = [&](const WeightSource& source) {
+    try {
+      net->load(source);
+    } catch (const std::invalid_argument& e) {
+      return std::string(e.what());
+    }
+    return std::string("no error");
+  };
+  const auto& norm = weights.get("model.norm.weight");
+  EXPECT_NE(refused([&](const auto& f) { f(norm); }).find("is missing"), std::string::npos);
+  EXPECT_NE(refused([&](const auto& f) { f(norm), f(norm); }).find("comes twice"), std::string::npos);
+  auto longer = norm;
+  longer.shape = {1, 70};
+  EXPECT_NE(refused([&](const auto& f) { f(longer); }).find("another shape"), std::string::npos);
+}
+
 }  // namespace

@@ -18,6 +18,7 @@
 #include "trainers/nn/pass.h"
 #include "trainers/nn/random_model.h"
 #include "trainers/nn/torch_learner.h"
+#include "trainers/nn/torch_network.h"
 #include "trainers/nn/transformer.h"
 
 using namespace ppc::nn;
@@ -229,6 +230,32 @@ TEST(Learner, LogProbabilitiesAreThoseOfTheNetworkThatPlays) {
     }
     EXPECT_LE(largest_difference(m.load()->evaluate(views(texts), Policy::Current).logprobs, played), 1e-4);
   }
+}
+
+TEST(Learner, ANetworkPlaysWithItsWeights) {
+  for (const bool plain : {false, true})
+    for (const LearnerOptions& o : {LearnerOptions{}, with_lora(), in("bfloat16")}) {
+      SCOPED_TRACE(o.precision + (o.lora ? ", LoRA" : ""));
+      const Model m(shape_tiny(Architecture::Qwen2));
+      NetworkOptions options;
+      options.cache_tokens = 256;
+      options.threads = 1;
+      const auto network = plain ? load_torch_network(m.folder.path.string(), options) : load_network(m.folder.path.string(), options);
+      const auto l = m.load(o);
+      const auto texts = some_texts(m.config.vocab_size);
+      l->accumulate(views(texts), mean_loss);
+      l->step(1e-2, 0);
+      network->load([&](const auto& f) { l->weights(f); });
+      const Sequence s = texts[1].view();
+      const SequenceId q = network->create();
+      const Network::Item item{q, s.ids, Want::All};
+      const Network::Logits logits = network->forward({&item, 1});
+      const Tensor all = (torch::from_blob(const_cast<float*>(logits.data), {logits.rows, logits.columns}).to(torch::kFloat64) / s.temperature).log_softmax(-1);
+      std::vector<float> played;
+      for (size_t i = 1; i < s.ids.size(); ++i)
+        if (s.trained[i]) played.push_back(all[static_cast<int64_t>(i) - 1][s.ids[i]].item<float>());
+      EXPECT_LE(largest_difference(l->evaluate({&s, 1}, Policy::Current).logprobs, played), o.precision == "bfloat16" ? 0.3 : 1e-4);
+    }
 }
 
 TEST(Learner, GoldenModels) {

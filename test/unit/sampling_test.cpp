@@ -170,17 +170,23 @@ class FakeNetwork final : public nn::Network {
       ids.insert(ids.end(), item.tokens.begin(), item.tokens.end());
       computed += static_cast<int64_t>(item.tokens.size());
       if (item.want == nn::Want::None) continue;
-      const std::vector<float> row = logits_of(ids);
+      const std::vector<float> row = logits_of(ids, weights);
       logits_.insert(logits_.end(), row.begin(), row.end());
       ++rows;
     }
     largest = std::max(largest, static_cast<int64_t>(items.size()));
     return {rows, kVocabulary, logits_.data()};
   }
+  /// Other weights: another start of the hash.
+  void load(const nn::WeightSource& source) override {
+    EXPECT_TRUE(sequences_.empty());
+    source([](const model::TensorView&) {});
+    ++weights;
+  }
   Memory memory() const override { return {}; }
 
-  static std::vector<float> logits_of(const std::vector<TokenId>& ids) {
-    uint64_t h = 1;
+  static std::vector<float> logits_of(const std::vector<TokenId>& ids, uint64_t weights = 0) {
+    uint64_t h = 1 + weights;
     for (const TokenId t : ids) h = (h ^ static_cast<uint64_t>(t)) * 0x9E3779B97F4A7C15u, h ^= h >> 31;
     std::mt19937 random(static_cast<uint32_t>(h));
     std::vector<float> out(kVocabulary);
@@ -191,6 +197,7 @@ class FakeNetwork final : public nn::Network {
   std::map<nn::SequenceId, int64_t> shared;
   int64_t computed = 0, largest = 0;
   int pause = 0;
+  uint64_t weights = 0;
   std::atomic<bool> fail{false};
 
  private:
@@ -219,10 +226,10 @@ struct TestJob final : Job {
 };
 
 /// What the definition gives, token by token.
-std::vector<TokenId> expected(std::vector<TokenId> ids, const Sampling& s, int64_t context = 1000) {
+std::vector<TokenId> expected(std::vector<TokenId> ids, const Sampling& s, int64_t context = 1000, uint64_t weights = 0) {
   std::vector<TokenId> out;
   while (static_cast<int64_t>(out.size()) < s.max_tokens && static_cast<int64_t>(ids.size()) < context && (out.empty() || out.back() != kEnd)) {
-    std::vector<float> row = FakeNetwork::logits_of(ids);
+    std::vector<float> row = FakeNetwork::logits_of(ids, weights);
     out.push_back(Sampler().choose(row, s, ids, {}, uniform(s.seed, out.size())).id);
     ids.push_back(out.back());
   }
@@ -387,6 +394,48 @@ TEST(Generator, StopsAndFailsWhereverItIs) {
     generator.submit(generator.open(), {1}, late);
     EXPECT_TRUE(late->end.get_future().get().failed);
   }
+}
+
+TEST(Generator, ConversationsGoOnWithOtherWeights) {
+  std::mt19937 random(3);
+  auto network = std::make_unique<FakeNetwork>(100000, 8);
+  FakeNetwork& net = *network;
+  Generator generator(std::move(network), {});
+  Sampling s;
+  s.max_tokens = 15;
+  auto reply = [&](const std::shared_ptr<Line>& line, std::vector<TokenId> prompt) {
+    auto job = std::make_shared<TestJob>(s);
+    generator.submit(line, std::move(prompt), job);
+    EXPECT_FALSE(job->end.get_future().get().failed);
+    return job->ids;
+  };
+  const auto a = generator.open(), b = generator.open();
+  const std::vector<TokenId> first = random_ids(random, 40), second = random_ids(random, 5);
+  std::vector<TokenId> ids = first;
+  const std::vector<TokenId> before = reply(a, first);
+  EXPECT_EQ(before, expected(first, s));
+  ids.insert(ids.end(), before.begin(), before.end());
+  const auto fork = generator.fork(a);
+  int asked = 0;
+  generator.reload([&](const auto&) { ++asked; });
+  EXPECT_EQ(asked, 1);
+  ids.insert(ids.end(), second.begin(), second.end());
+  EXPECT_EQ(reply(a, second), expected(ids, s, 1000, 1));
+  EXPECT_EQ(reply(fork, second), expected(ids, s, 1000, 1));
+  EXPECT_EQ(reply(b, first), expected(first, s, 1000, 1));
+  // What the source throws comes out, and the next one may do better.
+  EXPECT_THROW(generator.reload([](const auto&) { throw std::runtime_error("no"); }), std::runtime_error);
+  generator.reload([](const auto&) {});
+  EXPECT_EQ(reply(generator.open(), first), expected(first, s, 1000, 2));
+  // Not while somebody waits for a reply.
+  net.pause = 2000;
+  s.max_tokens = 900;
+  auto job = std::make_shared<TestJob>(s);
+  generator.submit(generator.open(), first, job);
+  EXPECT_THROW(generator.reload([](const auto&) {}), std::invalid_argument);
+  generator.stop();
+  EXPECT_TRUE(job->end.get_future().get().failed);
+  EXPECT_THROW(generator.reload([](const auto&) {}), std::invalid_argument);
 }
 
 }  // namespace

@@ -226,7 +226,7 @@ class ModelSession final : public local::Session {
   std::vector<TokenId> fed_;  // since the last reply that was sampled
 };
 
-class FolderModel final : public local::Model {
+class FolderModel final : public Model {
  public:
   explicit FolderModel(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
   ~FolderModel() override { shared_->generator->stop(); }
@@ -237,6 +237,7 @@ class FolderModel final : public local::Model {
   local::Statistics statistics() const override { return shared_->generator->statistics(); }
   std::string describe() const override { return shared_->description; }
   void stop() override { shared_->generator->stop(); }
+  void reload(const nn::WeightSource& source) override { shared_->generator->reload(source); }
 
  private:
   std::shared_ptr<Shared> shared_;
@@ -251,7 +252,7 @@ std::string in_units(int64_t bytes) {
 
 }  // namespace
 
-std::unique_ptr<local::Model> make_model(const local::ModelOptions& options, std::unique_ptr<nn::Network> network) {
+std::unique_ptr<Model> make_model(const local::ModelOptions& options, std::unique_ptr<nn::Network> network) {
   auto shared = std::make_shared<Shared>();
   const model::ModelConfig& config = network->config();
   shared->tokenizer = std::make_shared<model::Tokenizer>(model::Tokenizer::load(options.folder));

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <limits>
 #include <stdexcept>
+#include <unordered_map>
 #include <utility>
 
 #include "trainers/model/safetensors.h"
@@ -89,6 +90,7 @@ class CpuNetwork : public Network {
   int64_t free_pages() const override { return pages_.free_pages(); }
   int64_t pages_needed(SequenceId s, int64_t tokens) const override { return pages_.pages_needed(s, tokens); }
   Logits forward(std::span<const Item> items) override;
+  void load(const WeightSource&) override;
   Memory memory() const override {
     return {static_cast<int64_t>(weights_.bytes() + vectors_.size() * sizeof(float)), pages_.pages() * page_bytes(), page_bytes()};
   }
@@ -108,7 +110,12 @@ class CpuNetwork : public Network {
     std::vector<int64_t> visible;
   };
 
-  void load(const model::Weights& weights);
+  /// Where a tensor's rows go: in a matrix from row `first` on, or without one among the vectors. With `every` 2 each panel of rows is followed by
+  /// one of another tensor.
+  struct Place { const Matrix* matrix = nullptr; int64_t first = 0, every = 1; };
+  void make_places();
+  void set(const model::TensorView&);
+  void set_embedding(const model::TensorView&);
   int64_t head_bytes() const { return 2 * head_dim_ * kPageTokens * static_cast<int64_t>(bytes_of(precision_)); }
   int64_t page_bytes() const { return config_.num_hidden_layers * config_.num_key_value_heads * head_bytes(); }
   std::byte* page(PageId page, int64_t layer, int64_t head) const {
@@ -141,6 +148,7 @@ class CpuNetwork : public Network {
   nn::Memory weights_, cache_;
   std::vector<float> vectors_;  // norms and biases
   std::vector<Layer> layers_;
+  std::unordered_map<std::string, Place> places_;
   const float* norm_ = nullptr;
   Matrix head_;
   const std::byte* embedding_ = nullptr;  // [vocabulary][hidden], where it is not the head
@@ -157,7 +165,8 @@ class CpuNetwork : public Network {
 CpuNetwork::CpuNetwork(model::ModelConfig config, const model::Weights& weights, const NetworkOptions& options, Isa isa)
     : config_(std::move(config)), precision_(options.precision), kernels_(kernels(isa)), workers_(options.threads),
       head_dim_(round_up(config_.head_dim, kLanes)), group_(config_.num_attention_heads / config_.num_key_value_heads) {
-  load(weights);
+  make_places();
+  load(source_of(config_, weights));
   int64_t pages = options.cache_tokens > 0 ? (options.cache_tokens + kPageTokens - 1) / kPageTokens : available_memory() / 2 / page_bytes();
   pages_ = Pages(std::clamp<int64_t>(pages, 1, std::numeric_limits<PageId>::max()), kPageTokens);
   cache_ = nn::Memory(static_cast<size_t>(pages_.pages() * page_bytes()));
@@ -181,26 +190,27 @@ CpuNetwork::CpuNetwork(model::ModelConfig config, const model::Weights& weights,
   }
 }
 
-void CpuNetwork::load(const model::Weights& weights) {
+/// Memory for all weights, and which tensor goes where.
+void CpuNetwork::make_places() {
   const int64_t hidden = config_.hidden_size, q = config_.num_attention_heads * config_.head_dim, kv = config_.num_key_value_heads * config_.head_dim;
   const int64_t inner = config_.intermediate_size, inner_panels = (inner + kPanel - 1) / kPanel;
   layers_.resize(static_cast<size_t>(config_.num_hidden_layers));
 
   // Memory first, so that addresses stay.
   size_t bytes = 0;
-  auto place = [&](Matrix& matrix, int64_t outputs, int64_t inputs) {
+  auto size = [&](Matrix& matrix, int64_t outputs, int64_t inputs) {
     matrix.outputs = outputs;
     matrix.inputs = inputs;
     matrix.precision = precision_;
     bytes += matrix.packed_bytes();
   };
   for (Layer& layer : layers_) {
-    place(layer.qkv, q + 2 * kv, hidden);
-    place(layer.o, hidden, q);
-    place(layer.gate_up, 2 * inner_panels * kPanel, hidden);
-    place(layer.down, hidden, inner);
+    size(layer.qkv, q + 2 * kv, hidden);
+    size(layer.o, hidden, q);
+    size(layer.gate_up, 2 * inner_panels * kPanel, hidden);
+    size(layer.down, hidden, inner);
   }
-  place(head_, config_.vocab_size, hidden);
+  size(head_, config_.vocab_size, hidden);
   const size_t embedding_bytes = config_.tie_word_embeddings ? 0 : static_cast<size_t>(config_.vocab_size * hidden) * bytes_of(precision_);
   weights_ = nn::Memory(bytes + embedding_bytes);
   size_t at = 0;
@@ -208,94 +218,100 @@ void CpuNetwork::load(const model::Weights& weights) {
     matrix.data = weights_.data() + at;
     at += matrix.packed_bytes();
   };
-
-  std::vector<std::pair<const float**, size_t>> places;  // of vectors, once all are there
-  auto vector = [&](const float*& to, int64_t size) {
-    places.emplace_back(&to, vectors_.size());
-    vectors_.resize(vectors_.size() + static_cast<size_t>(size));
-    return vectors_.data() + vectors_.size() - size;
-  };
-  auto load_vector = [&](const float*& to, const std::string& name, int64_t size) {
-    to_floats(weights.get(name, {size}), 0, size, vector(to, size));
-  };
-  // Rows of several tensors, one below the other.
-  auto pack = [&](const Matrix& matrix, const std::vector<const model::TensorView*>& tensors) {
-    workers_.run(matrix.panels(), [&](int64_t panel, int) {
-      std::vector<float> rows(static_cast<size_t>(kPanel * matrix.inputs));
-      int64_t have = 0, from = panel * kPanel;
-      for (const model::TensorView* tensor : tensors) {
-        const int64_t now = std::min(kPanel - have, tensor->shape[0] - from);
-        if (now > 0) {
-          to_floats(*tensor, from * matrix.inputs, now * matrix.inputs, rows.data() + have * matrix.inputs);
-          have += now;
-          from = 0;
-        } else if (have == 0) {
-          from -= tensor->shape[0];
-        }
-      }
-      matrix.pack(panel, rows.data(), matrix.inputs, have);
-    });
+  std::vector<std::pair<const float**, size_t>> vectors;  // once all are there
+  auto vector = [&](const float*& to, int64_t numbers) {
+    const size_t from = vectors_.size();
+    vectors.emplace_back(&to, from);
+    vectors_.resize(from + static_cast<size_t>(numbers));
+    return from;
   };
 
   for (size_t i = 0; i < layers_.size(); i++) {
     Layer& layer = layers_[i];
     const std::string name = "model.layers." + std::to_string(i) + ".";
-    auto matrix = [&](const char* which, int64_t to, int64_t from) { return &weights.get(name + which + ".weight", {to, from}); };
-    load_vector(layer.input_norm, name + "input_layernorm.weight", hidden);
-    load_vector(layer.output_norm, name + "post_attention_layernorm.weight", hidden);
+    for (Matrix* m : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) take(*m);
+    auto rows = [&](const char* which, const Matrix& matrix, int64_t first) { places_[name + which + ".weight"] = {.matrix = &matrix, .first = first}; };
+    rows("self_attn.q_proj", layer.qkv, 0);
+    rows("self_attn.k_proj", layer.qkv, q);
+    rows("self_attn.v_proj", layer.qkv, q + kv);
+    rows("self_attn.o_proj", layer.o, 0);
+    rows("mlp.down_proj", layer.down, 0);
+    places_[name + "mlp.gate_proj.weight"] = {.matrix = &layer.gate_up, .every = 2};
+    places_[name + "mlp.up_proj.weight"] = {.matrix = &layer.gate_up, .first = kPanel, .every = 2};
+    auto numbers = [&](const char* which, const float*& to, int64_t count) { places_[name + which] = {.first = static_cast<int64_t>(vector(to, count))}; };
+    numbers("input_layernorm.weight", layer.input_norm, hidden);
+    numbers("post_attention_layernorm.weight", layer.output_norm, hidden);
     if (config_.qk_norm) {
-      load_vector(layer.q_norm, name + "self_attn.q_norm.weight", config_.head_dim);
-      load_vector(layer.k_norm, name + "self_attn.k_norm.weight", config_.head_dim);
+      numbers("self_attn.q_norm.weight", layer.q_norm, config_.head_dim);
+      numbers("self_attn.k_norm.weight", layer.k_norm, config_.head_dim);
     }
     if (config_.qkv_bias) {
-      float* bias = vector(layer.qkv_bias, q + 2 * kv);
-      to_floats(weights.get(name + "self_attn.q_proj.bias", {q}), 0, q, bias);
-      to_floats(weights.get(name + "self_attn.k_proj.bias", {kv}), 0, kv, bias + q);
-      to_floats(weights.get(name + "self_attn.v_proj.bias", {kv}), 0, kv, bias + q + kv);
+      const auto from = static_cast<int64_t>(vector(layer.qkv_bias, q + 2 * kv));
+      places_[name + "self_attn.q_proj.bias"] = {.first = from};
+      places_[name + "self_attn.k_proj.bias"] = {.first = from + q};
+      places_[name + "self_attn.v_proj.bias"] = {.first = from + q + kv};
     }
-    if (config_.o_bias) load_vector(layer.o_bias, name + "self_attn.o_proj.bias", hidden);
+    if (config_.o_bias) numbers("self_attn.o_proj.bias", layer.o_bias, hidden);
     if (config_.mlp_bias) {
-      float* bias = vector(layer.gate_up_bias, 2 * inner_panels * kPanel);
-      for (int64_t odd = 0; odd < 2; odd++) {
-        const model::TensorView& tensor = weights.get(name + (odd ? "mlp.up_proj.bias" : "mlp.gate_proj.bias"), {inner});
-        for (int64_t panel = 0; panel < inner_panels; panel++)
-          to_floats(tensor, panel * kPanel, std::min(kPanel, inner - panel * kPanel), bias + (2 * panel + odd) * kPanel);
-      }
-      load_vector(layer.down_bias, name + "mlp.down_proj.bias", hidden);
+      const auto from = static_cast<int64_t>(vector(layer.gate_up_bias, 2 * inner_panels * kPanel));
+      places_[name + "mlp.gate_proj.bias"] = {.first = from, .every = 2};
+      places_[name + "mlp.up_proj.bias"] = {.first = from + kPanel, .every = 2};
+      numbers("mlp.down_proj.bias", layer.down_bias, hidden);
     }
-    for (Matrix* m : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) take(*m);
-    pack(layer.qkv, {matrix("self_attn.q_proj", q, hidden), matrix("self_attn.k_proj", kv, hidden), matrix("self_attn.v_proj", kv, hidden)});
-    pack(layer.o, {matrix("self_attn.o_proj", hidden, q)});
-    pack(layer.down, {matrix("mlp.down_proj", hidden, inner)});
-    const model::TensorView* gate_up[2] = {matrix("mlp.gate_proj", inner, hidden), matrix("mlp.up_proj", inner, hidden)};
-    workers_.run(layer.gate_up.panels(), [&](int64_t panel, int) {
-      std::vector<float> rows(static_cast<size_t>(kPanel * hidden));
-      const int64_t row = panel / 2 * kPanel, count = std::min(kPanel, inner - row);
-      to_floats(*gate_up[panel % 2], row * hidden, count * hidden, rows.data());
-      layer.gate_up.pack(panel, rows.data(), hidden, count);
-    });
   }
-  load_vector(norm_, "model.norm.weight", hidden);
+  places_["model.norm.weight"] = {.first = static_cast<int64_t>(vector(norm_, hidden))};
   take(head_);
-  const model::TensorView& embedding = weights.get("model.embed_tokens.weight", {config_.vocab_size, hidden});
   if (config_.tie_word_embeddings) {
-    pack(head_, {&embedding});
+    places_["model.embed_tokens.weight"] = {.matrix = &head_};
   } else {
-    pack(head_, {&weights.get("lm_head.weight", {config_.vocab_size, hidden})});
-    std::byte* rows = weights_.data() + at;
-    embedding_ = rows;
-    workers_.run(config_.vocab_size, [&](int64_t token, int) {
-      std::vector<float> row(static_cast<size_t>(hidden));
-      to_floats(embedding, token * hidden, hidden, row.data());
-      if (precision_ == Precision::Float32) {
-        std::memcpy(rows + token * hidden * 4, row.data(), static_cast<size_t>(hidden) * 4);
-      } else {
-        auto* out = reinterpret_cast<uint16_t*>(rows) + token * hidden;
-        for (int64_t i = 0; i < hidden; i++) out[i] = to_bfloat16(row[static_cast<size_t>(i)]);
-      }
-    });
+    places_["lm_head.weight"] = {.matrix = &head_};
+    embedding_ = weights_.data() + at;
   }
-  for (auto& [to, offset] : places) *to = vectors_.data() + offset;
+  for (auto& [to, offset] : vectors) *to = vectors_.data() + offset;
+}
+
+void CpuNetwork::set(const model::TensorView& tensor) {
+  const auto found = places_.find(tensor.name);
+  if (found == places_.end()) return set_embedding(tensor);
+  const Place& place = found->second;
+  const int64_t rows = tensor.shape[0];
+  if (!place.matrix) {
+    for (int64_t at = 0; at < rows; at += kPanel)
+      to_floats(tensor, at, std::min(kPanel, rows - at), vectors_.data() + place.first + at * place.every);
+    return;
+  }
+  // Panel by panel: those that a tensor fills in part keep the rest.
+  const Matrix& matrix = *place.matrix;
+  const int64_t inputs = matrix.inputs, first = place.first / kPanel, skip = place.first % kPanel;
+  workers_.run((skip + rows + kPanel - 1) / kPanel, [&](int64_t piece, int) {
+    std::vector<float> panel(static_cast<size_t>(kPanel * inputs));
+    const int64_t at = (first + piece * place.every) * kPanel, from = std::max<int64_t>(0, piece * kPanel - skip), to = std::min(rows, (piece + 1) * kPanel - skip);
+    const int64_t begin = piece == 0 ? skip : 0, end = begin + to - from, all = std::min(kPanel, matrix.outputs - at);
+    for (int64_t r = 0; r < all; r++)
+      if (r < begin || r >= end) matrix.unpack(at + r, panel.data() + r * inputs);
+    to_floats(tensor, from * inputs, (to - from) * inputs, panel.data() + begin * inputs);
+    matrix.pack(at / kPanel, panel.data(), inputs, all);
+  });
+}
+
+void CpuNetwork::set_embedding(const model::TensorView& tensor) {
+  const int64_t hidden = config_.hidden_size;
+  auto* rows = const_cast<std::byte*>(embedding_);
+  workers_.run(config_.vocab_size, [&](int64_t token, int) {
+    std::vector<float> row(static_cast<size_t>(hidden));
+    to_floats(tensor, token * hidden, hidden, row.data());
+    if (precision_ == Precision::Float32) {
+      std::memcpy(rows + token * hidden * 4, row.data(), static_cast<size_t>(hidden) * 4);
+    } else {
+      auto* out = reinterpret_cast<uint16_t*>(rows) + token * hidden;
+      for (int64_t i = 0; i < hidden; i++) out[i] = to_bfloat16(row[static_cast<size_t>(i)]);
+    }
+  });
+}
+
+void CpuNetwork::load(const WeightSource& source) {
+  if (pages_.sequences() > 0) throw std::invalid_argument("other weights: " + std::to_string(pages_.sequences()) + " sequences are still there");
+  read_weights(config_, source, [&](const model::TensorView& tensor) { set(tensor); });
 }
 
 void CpuNetwork::embed(TokenId token, float* row) const {

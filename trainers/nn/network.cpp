@@ -71,6 +71,10 @@ class TorchNetwork : public Network {
   int64_t free_pages() const override { return pages_.free_pages(); }
   int64_t pages_needed(SequenceId s, int64_t tokens) const override { return pages_.pages_needed(s, tokens); }
   Logits forward(std::span<const Item> items) override;
+  void load(const WeightSource& source) override {
+    if (pages_.sequences() > 0) throw std::invalid_argument("other weights: " + std::to_string(pages_.sequences()) + " sequences are still there");
+    guarded([&] { model_.load(source); });
+  }
   Memory memory() const override {
     Memory m;
     for (const auto& [name, p] : model_.parameters()) m.weights += static_cast<int64_t>(p.nbytes());

@@ -9,12 +9,14 @@
 // std::invalid_argument for what a caller could have known (an unknown sequence, a token outside the vocabulary).
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "trainers/model/config.h"
+#include "trainers/model/safetensors.h"
 
 namespace ppc::nn {
 
@@ -30,6 +32,10 @@ struct NetworkOptions {
   int64_t cache_tokens = 0;                // tokens that the pages hold together; 0: what fits into half of the memory that is free
   bool plain = false;                      // LibTorch's own operators only, also on the CPU: what a GPU runs, for tests
 };
+
+/// Calls what it is given with each tensor of a model, in any order; a view is good during the call. So that nobody needs all of them at once:
+/// `[&](const auto& f) { learner.weights(f); }`.
+using WeightSource = std::function<void(const std::function<void(const model::TensorView&)>&)>;
 
 /// Which of an item's new tokens logits are wanted for: those that say what follows the token.
 enum class Want : uint8_t { None, Last, All };
@@ -67,11 +73,20 @@ class Network {
   /// are too few free pages.
   virtual Logits forward(std::span<const Item>) = 0;
 
+  /// Other weights of the same names and shapes. Throws std::invalid_argument while there are sequences, whose keys and values would be of the
+  /// old ones; and, leaving weights of both kinds, for tensors that do not fit, come twice or not at all.
+  virtual void load(const WeightSource&) = 0;
+
   struct Memory { int64_t weights = 0, cache = 0, page = 0; };  // bytes: of all weights, of all pages, of one page
   virtual Memory memory() const = 0;
 };
 
 /// Reads the folder's configuration and weights. Loads in `options.precision`, whatever the files have.
 std::unique_ptr<Network> load_network(const std::string& folder, const NetworkOptions& options);
+
+/// Hands on what a source gives, and checks it: each tensor of the model once, with its shape. Throws std::invalid_argument.
+void read_weights(const model::ModelConfig&, const WeightSource&, const std::function<void(const model::TensorView&)>&);
+/// The tensors of files, in the order of model::tensors_of. They must stay where they are.
+WeightSource source_of(const model::ModelConfig&, const model::Weights&);
 
 }  // namespace ppc::nn

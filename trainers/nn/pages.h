@@ -27,6 +27,7 @@ class Pages {
   void release(SequenceId);
   int64_t length(SequenceId) const;
 
+  int64_t sequences() const { return static_cast<int64_t>(sequences_.size()); }
   int64_t page_size() const { return page_size_; }
   int64_t pages() const { return static_cast<int64_t>(users_.size()); }
   int64_t free_pages() const { return static_cast<int64_t>(free_.size()); }

@@ -114,13 +114,16 @@ Transformer::Transformer(const model::ModelConfig& config, torch::Device device,
 
 Transformer Transformer::load(const std::string& folder, torch::Device device, torch::Dtype dtype) {
   Transformer out(model::load_config(folder), device, dtype);
-  out.load(model::Weights::open(folder));
+  const model::Weights weights = model::Weights::open(folder);
+  out.load(source_of(out.config_, weights));
   return out;
 }
 
-void Transformer::load(const model::Weights& weights) {
+void Transformer::load(const WeightSource& source) {
   torch::NoGradGuard no_gradients;
-  for (auto& [name, parameter] : parameters_) parameter.copy_(tensor_of(weights.get(name, parameter.sizes().vec())));
+  read_weights(config_, source, [&](const model::TensorView& tensor) {
+    std::find_if(parameters_.begin(), parameters_.end(), [&](const auto& p) { return p.first == tensor.name; })->second.copy_(tensor_of(tensor));
+  });
 }
 
 void Transformer::initialise(const RandomWeights& how) {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "trainers/model/config.h"
-#include "trainers/model/safetensors.h"
+#include "trainers/nn/network.h"
 #include "trainers/nn/random_model.h"
 
 namespace ppc::nn {
@@ -57,7 +57,7 @@ class Transformer {
   static Transformer load(const std::string& folder, torch::Device device = torch::kCPU, torch::Dtype dtype = torch::kFloat32);
 
   /// Sets all parameters; other types are converted.
-  void load(const model::Weights&);
+  void load(const WeightSource&);
   void initialise(const RandomWeights&);
   /// Writes the weights into the folder, and nothing else: the configuration stays the one that was read. float64 becomes float32.
   void save(const std::string& folder, uint64_t shard_bytes = uint64_t{5'000'000'000}) const;

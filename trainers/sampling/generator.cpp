@@ -5,8 +5,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <list>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -68,6 +70,9 @@ struct Generator::State {
   std::condition_variable wake;
   std::deque<Task> incoming;                  // guarded by mutex, with stopped and statistics
   bool stopped = false, ending = false;
+  struct Reload { const nn::WeightSource& source; std::exception_ptr error = {}; bool done = false; };
+  Reload* reload = nullptr;                   // somebody waits for it
+  std::condition_variable reloaded;
   local::Statistics statistics;
 
   // The thread's own.
@@ -136,6 +141,17 @@ void Generator::submit(std::shared_ptr<Line> line, std::vector<TokenId> prompt, 
   }
   end.failure = {.stopped = true, .error = "stopped"};
   task.job->over(end);
+}
+
+void Generator::reload(const nn::WeightSource& source) {
+  State::Reload order{source};
+  std::unique_lock lock(state_->mutex);
+  state_->reloaded.wait(lock, [&] { return !state_->reload; });
+  if (state_->stopped) throw std::invalid_argument("other weights: the model was stopped");
+  state_->reload = &order;
+  state_->wake.notify_one();
+  state_->reloaded.wait(lock, [&] { return order.done; });
+  if (order.error) std::rethrow_exception(order.error);
 }
 
 void Generator::stop() {
@@ -256,7 +272,19 @@ void Generator::run(State& s) {
   for (;;) {
     {
       std::unique_lock lock(s.mutex);
-      s.wake.wait(lock, [&] { return !s.incoming.empty() || !s.waiting.empty() || !s.running.empty() || s.stopped; });
+      s.wake.wait(lock, [&] { return !s.incoming.empty() || !s.waiting.empty() || !s.running.empty() || s.reload || s.stopped; });
+      if (s.reload) {
+        try {
+          if (!s.incoming.empty() || !s.waiting.empty() || !s.running.empty()) throw std::invalid_argument("other weights: replies are being made");
+          while (!s.kept.empty()) forget(*s.kept.front());
+          net.load(s.reload->source);
+        } catch (...) {
+          s.reload->error = std::current_exception();
+        }
+        std::exchange(s.reload, nullptr)->done = true;
+        s.reloaded.notify_all();
+        continue;
+      }
       for (Task& t : s.incoming) {
         std::vector<TokenId>& ids = t.kept().ids;
         ids.insert(ids.end(), t.fed.begin(), t.fed.end());

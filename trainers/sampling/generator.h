@@ -59,6 +59,9 @@ class Generator {
   void append(Line&, std::span<const TokenId> ids);
   /// Adds `prompt` (which may be empty only if there are ids) and continues. The ids chosen are added to the line.
   void submit(std::shared_ptr<Line> line, std::vector<TokenId> prompt, std::shared_ptr<Job> job);
+  /// Other weights for the network (Network::load). What was computed is forgotten; lines keep their ids and go on with the new weights. Waits until
+  /// it is done; throws std::invalid_argument while there are jobs, and what the network throws. `source` is called on the generator's thread.
+  void reload(const nn::WeightSource& source);
   /// Every job fails as stopped, those to come as well.
   void stop();
 
