@@ -21,9 +21,9 @@ struct ExportOptions {
   double min_gap = 1;      // of dpo by score
   size_t pairs = 4;        // of dpo, for the same instance and role, or the same history
   // Which episodes; what is empty chooses all. `ppc export --format sft` takes won ones when nothing is said.
-  std::set<std::string> games, roles, models, outcomes;
-  std::optional<double> min_score, max_score;
-  std::vector<std::string> resources;  // GAME=DIR, for clembench's folders
+  std::set<std::string> games = {}, roles = {}, models = {}, outcomes = {};
+  std::optional<double> min_score = {}, max_score = {};
+  std::vector<std::string> resources = {};  // GAME=DIR, for clembench's folders
   /// The tokens that were fed and sampled: Where lines can have them; All: a reply without is an error that names it.
   enum class Ids : uint8_t { None, Where, All } ids = Ids::None;
 };

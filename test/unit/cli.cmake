@@ -1,0 +1,3 @@
+if(TARGET ppc_driver)
+  ppc_unit_test(export ppc_cli_play)
+endif()
