@@ -76,6 +76,8 @@ if "asan" in pathlib.Path(programs).parts:
     config.available_features.add("asan")
 if os.path.exists(os.path.join(library, "libppc_local.so")):
     config.available_features.add("local")
+if os.path.exists(os.path.join(library, "libppc_torch.so")):
+    config.available_features.add("torch")
 
 # Nothing of the user's surroundings reaches a test, and no test reaches the user's caches or the network.
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):

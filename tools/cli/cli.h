@@ -23,6 +23,7 @@ int run_eval(const Args&);
 int run_transcribe(const Args&);
 int run_export(const Args&);
 int run_tree(const Args&);
+int run_train(const Args&);
 
 /// Wrong usage: printed with a pointer to --help, exit code 2.
 struct UsageError : std::runtime_error {

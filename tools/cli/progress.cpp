@@ -23,14 +23,14 @@ std::string rounded(double value, int digits) {
   std::snprintf(text, sizeof text, "%.*f", digits, value);
   return text;
 }
+}  // namespace
+
 std::string duration(double seconds) {
   const auto s = static_cast<uint64_t>(seconds);
   if (s < 60) return std::to_string(s) + " s";
   if (s < 3600) return std::to_string(s / 60) + " min " + std::to_string(s % 60) + " s";
   return std::to_string(s / 3600) + " h " + std::to_string(s / 60 % 60) + " min";
 }
-
-}  // namespace
 
 Progress::Progress(size_t total, size_t before, bool wanted, std::shared_ptr<net::Transport> transport, players::RunControl& control)
     : total_(total), before_(before), wanted_(wanted), terminal_(isatty(STDERR_FILENO)), transport_(std::move(transport)), control_(control), began_(now()) {

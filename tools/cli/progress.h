@@ -12,6 +12,9 @@
 
 namespace ppc::cli {
 
+/// "3 min 20 s".
+std::string duration(double seconds);
+
 /// A line that is rewritten on a terminal, one every half a minute elsewhere. While it lives, ^C lets the episodes under way come
 /// to their end; a second one stops them.
 class Progress {

@@ -1,0 +1,1 @@
+ppc_unit_test(trainer ppc_train)

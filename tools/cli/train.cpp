@@ -1,0 +1,417 @@
+// ppc train
+#include "tools/cli/train.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "runtime/engine/json.h"
+#include "tools/cli/arena.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/export.h"
+#include "tools/cli/progress.h"
+#include "tools/cli/train_config.h"
+#include "tools/cli/train_plan.h"
+#include "trainers/data/read.h"
+#include "trainers/local/model.h"
+#include "trainers/nn/network.h"
+
+namespace ppc::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace engine;
+using train::Config;
+using train::Method;
+using train::Metrics;
+
+constexpr const char* kHelp =
+    R"(usage: ppc train sft|dpo|grpo CONFIG.yaml [options]
+
+Trains a model (a Hugging Face folder) on dialogue games. docs/training.md explains the keys of CONFIG.yaml.
+
+  sft   on dialogues that went well: records of `ppc play`, or what `ppc export` made of them
+  dpo   on pairs of dialogues, or of replies, of which one was better
+  grpo  by playing: groups of episodes of the same instance, better against worse
+
+  --set KEY=VALUE   in place of what CONFIG.yaml says, such as optimizer.learning_rate=1e-5 or games.0.weight=2; may be given several times
+  --print-config    shows all keys with their values, and ends
+  --dry-run         looks at the configuration, the games, the data and the model's shape (its config.json; weights are not needed), says what memory
+                    the run takes, and ends
+  --gpu NAME        with --dry-run: whether it fits there, and how long it takes: a100, h100, h200, l40s, rtx-4090, …
+  --resume          goes on from the newest checkpoint of the output folder
+  --quiet           no progress
+  --json            prints what came out as JSON
+
+^C ends after the step under way, with a checkpoint.
+
+Examples:
+  ppc train sft sft.yaml
+  ppc train grpo grpo.yaml --set steps=100 --set output=runs/more --resume
+)";
+
+std::atomic<bool> interrupted{false};
+void on_interrupt(int) {
+  if (interrupted.exchange(true)) {  // the second one ends it
+    std::signal(SIGINT, SIG_DFL);
+    std::raise(SIGINT);
+  }
+}
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::string rounded(double v, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, v);
+  return text;
+}
+
+const double* find(const Metrics& m, const std::string& name) {
+  for (const auto& [key, value] : m)
+    if (key == name) return &value;
+  return nullptr;
+}
+
+/// What is shown on stderr: a line that is rewritten on a terminal, now and then one elsewhere.
+class Shown {
+ public:
+  Shown(int64_t before, int64_t steps, bool quiet) : before_(before), steps_(steps), quiet_(quiet), terminal_(isatty(STDERR_FILENO)), began_(now()) {}
+  void step(int64_t step, const Metrics& m) {
+    if (quiet_) return;
+    std::string out = "step " + std::to_string(step) + (steps_ > 0 ? " of " + std::to_string(steps_) : "");
+    auto add = [&](const char* key, const char* label, int digits, const char* unit = "") {
+      if (const double* v = find(m, key)) out += std::string(", ") + label + " " + rounded(*v, digits) + unit;
+    };
+    add("reward", "reward", 3);
+    add("played", "played", 0, " %");
+    add("loss", "loss", 4);
+    add("accuracy", "accuracy", 2);
+    add("kl", "KL", 4);
+    add("entropy", "entropy", 2);
+    std::string rule;
+    double most = 0;
+    for (const auto& [key, value] : m)
+      if (key.rfind("violations/", 0) == 0 && value > most) most = value, rule = key.substr(11);
+    if (!rule.empty()) out += ", " + rounded(most, 2) + " an episode broke " + rule;
+    if (const double* v = find(m, "tokens_per_second")) out += ", " + rounded(*v, 0) + " tokens/s";
+    if (steps_ > step && step > before_) out += ", " + duration((now() - began_) / static_cast<double>(step - before_) * static_cast<double>(steps_ - step)) + " left";
+    if (terminal_) {
+      std::fprintf(stderr, "\r\x1b[K%s", out.c_str());
+    } else {
+      if (step != 1 && step != steps_ && now() - last_ < 15) return;
+      std::fprintf(stderr, "%s\n", out.c_str());
+    }
+    last_ = now();
+    std::fflush(stderr);
+  }
+  void line(const std::string& text) const {
+    if (!quiet_) std::fprintf(stderr, "%s%s\n", terminal_ ? "\r\x1b[K" : "", text.c_str());
+  }
+
+ private:
+  int64_t before_, steps_;
+  bool quiet_, terminal_;
+  double began_, last_ = 0;
+};
+
+/// Lines of episodes.jsonl, and folders of records, are exported in memory; other files are what `ppc export` made.
+bool is_records(const std::string& path) {
+  std::error_code ec;
+  if (fs::is_directory(path, ec)) return true;
+  return fs::path(path).filename().string().rfind("episodes.jsonl", 0) == 0;
+}
+
+data::ReadOptions read_options(const train::DataOptions& d, int64_t room) {
+  data::ReadOptions o;
+  o.ids = d.ids == "exact" ? data::Ids::Exact : d.ids == "encode" ? data::Ids::Encode : data::Ids::Auto;
+  o.max_length = d.max_length ? d.max_length : room;
+  o.too_long = d.cut ? data::TooLong::Cut : data::TooLong::Drop;
+  o.filter.games = {d.games.begin(), d.games.end()};
+  o.filter.roles = {d.roles.begin(), d.roles.end()};
+  o.filter.models = {d.models.begin(), d.models.end()};
+  o.filter.outcomes = {d.outcomes.begin(), d.outcomes.end()};
+  o.filter.min_score = d.min_score;
+  o.filter.max_score = d.max_score;
+  return o;
+}
+
+/// What `ppc export` makes of records.
+std::vector<Json> lines_of(const std::string& path, const train::DataOptions& d, Method method) {
+  ExportOptions o;
+  o.format = method == Method::Dpo ? ExportOptions::Format::Dpo : ExportOptions::Format::Sft;
+  o.turns = d.turns;
+  o.clean = d.clean && method == Method::Sft;
+  o.by_score = method == Method::Dpo && d.min_gap > 0;
+  if (d.min_gap > 0) o.min_gap = d.min_gap;
+  o.pairs = static_cast<size_t>(d.pairs);
+  o.games = {d.games.begin(), d.games.end()};
+  o.roles = {d.roles.begin(), d.roles.end()};
+  o.models = {d.models.begin(), d.models.end()};
+  o.outcomes = {d.outcomes.begin(), d.outcomes.end()};
+  o.min_score = d.min_score;
+  o.max_score = d.max_score;
+  o.ids = d.ids == "encode" ? ExportOptions::Ids::None : d.ids == "exact" ? ExportOptions::Ids::All : ExportOptions::Ids::Where;
+  std::vector<Json> out;
+  const ExportSummary summary = export_lines({path}, o, [&](Json&& line) { out.push_back(std::move(line)); });
+  if (!summary.warning.empty()) std::fprintf(stderr, "%s\n", summary.warning.c_str());
+  return out;
+}
+
+/// From all files and folders, one behind the other.
+template <class T, class Read>
+std::vector<T> read_all(const train::DataOptions& d, Method method, const Shown& shown, const std::string& what, const Read& read) {
+  std::vector<T> out;
+  for (const std::string& path : d.from) {
+    data::DataSet<T> got = read(path, is_records(path));
+    shown.line(what + " " + path + ": " + got.statistics.describe());
+    std::move(got.all.begin(), got.all.end(), std::back_inserter(out));
+  }
+  if (out.empty() && !d.from.empty())
+    throw InputError(what + ": nothing is left to learn from" + std::string(method == Method::Dpo ? "; a pair needs two episodes of one instance that ended differently (docs/export.md)" : ""));
+  return out;
+}
+
+std::vector<data::Example> examples(const train::DataOptions& d, const Shown& shown, const std::string& what, const data::Encoder& encoder, int64_t room) {
+  return read_all<data::Example>(d, Method::Sft, shown, what, [&](const std::string& path, bool records) {
+    return records ? data::read_examples(lines_of(path, d, Method::Sft), encoder, read_options(d, room)) : data::read_examples(path, encoder, read_options(d, room));
+  });
+}
+std::vector<data::Pair> pairs(const train::DataOptions& d, const Shown& shown, const std::string& what, const data::Encoder& encoder, int64_t room) {
+  return read_all<data::Pair>(d, Method::Dpo, shown, what, [&](const std::string& path, bool records) {
+    return records ? data::read_pairs(lines_of(path, d, Method::Dpo), encoder, read_options(d, room)) : data::read_pairs(path, encoder, read_options(d, room));
+  });
+}
+void look_at(const train::DataOptions& d, Method method, const Shown& shown, const std::string& what, const data::Encoder& encoder, int64_t room) {
+  if (method == Method::Sft) examples(d, shown, what, encoder, room);
+  else pairs(d, shown, what, encoder, room);
+}
+
+/// What every model folder has beside its weights.
+void copy_rest(const fs::path& from, const fs::path& to) {
+  std::error_code ec;
+  fs::create_directories(to, ec);
+  if (ec) throw SystemError(to.string() + ": " + ec.message());
+  for (const auto& entry : fs::directory_iterator(from, ec)) {
+    const std::string name = entry.path().filename().string();
+    const std::string kind = entry.path().extension().string();
+    if (!entry.is_regular_file() || kind == ".safetensors" || kind == ".bin" || kind == ".pt" || kind == ".pth" || kind == ".gguf" || name.ends_with(".index.json")) continue;
+    fs::copy_file(entry.path(), to / name, fs::copy_options::overwrite_existing, ec);
+    if (ec) throw SystemError((to / name).string() + ": " + ec.message());
+  }
+}
+
+/// An entry for clemcore's model_registry.json.
+void write_registry(const fs::path& folder, const std::string& name) {
+  Json entry = Json::object();
+  entry.add("model_name", name);
+  entry.add("backend", "huggingface_local");
+  entry.add("huggingface_id", fs::absolute(folder).lexically_normal().string());
+  Json& how = entry.add("model_config", Json::object());
+  how.add("premade_chat_template", true);
+  Json list = Json::list();
+  list.push(std::move(entry));
+  model::write_file_atomically((folder / "model_registry.json").string(), to_text(list, {.indent = 2, .nan_as_null = true}) + "\n");
+}
+
+class MetricsFile {
+ public:
+  /// Goes on behind `step`; what an interrupted run wrote of later ones is removed.
+  MetricsFile(const std::string& path, int64_t step) : path_(path) {
+    std::string kept;
+    std::ifstream before(path, std::ios::binary);
+    for (std::string line; step > 0 && std::getline(before, line);) {
+      if (before.eof()) break;  // cut off
+      const Json j = parse_json(line, path);
+      if (const Json* s = j.find("step"); s && s->is_int() && s->as_int() <= step) kept += line + "\n";
+    }
+    before.close();
+    model::write_file_atomically(path, kept);
+    file_.open(path, std::ios::binary | std::ios::app);
+  }
+  void write(const char* kind, int64_t step, const Metrics& m) {
+    Json j = Json::object();
+    j.add("step", step);
+    j.add("kind", kind);
+    for (const auto& [key, value] : m) j.add(key, value);
+    file_ << to_text(j, {.indent = -1, .nan_as_null = true}) << "\n" << std::flush;
+    if (!file_) throw SystemError(path_ + ": cannot write");
+  }
+
+ private:
+  std::string path_;
+  std::ofstream file_;
+};
+
+}  // namespace
+
+train::Outcome run_training(const Config& config, const TrainOptions& options) {
+  Config c = config;
+  c.model = local::model_folder(c.model);
+  const std::unique_ptr<learn::Learner> learner = learn::load_learner(c.model, c.learner);
+  if (!c.adapter.empty()) learner->load_adapter(c.adapter);
+  const int64_t room = learner->config().max_position_embeddings;
+  const train::Checkpoints checkpoints((fs::path(c.output) / "checkpoints").string(), c.keep);
+  const std::string newest = options.resume ? checkpoints.newest() : "";
+  int64_t before = 0;
+  if (!newest.empty()) {
+    const Json state = load_json(newest + "/trainer.json");
+    if (const Json* s = state.find("step"); s && s->is_int()) before = s->as_int();
+  }
+  Shown shown(before, c.steps, options.quiet);
+  train::Surroundings around{.learner = *learner};
+
+  if (c.method == Method::Sft) {
+    const data::Encoder encoder = data::load_encoder(c.model);
+    around.examples = examples(c.data, shown, "data", encoder, room);
+    around.held_out = examples(c.evaluation.data, shown, "evaluation.data", encoder, room);
+  } else if (c.method == Method::Dpo) {
+    const data::Encoder encoder = data::load_encoder(c.model);
+    around.pairs = pairs(c.data, shown, "data", encoder, room);
+    around.held_out_pairs = pairs(c.evaluation.data, shown, "evaluation.data", encoder, room);
+  }
+
+  // What plays: the same weights in the network that is made for it.
+  std::shared_ptr<trainers::Model> model;
+  std::unique_ptr<train::Arena> arena, evaluation;
+  if (c.method == Method::Grpo || !c.evaluation.games.empty()) {
+    local::ModelOptions how;
+    how.folder = c.model;
+    how.batch = c.in_flight;
+    nn::NetworkOptions network;
+    network.device = c.learner.device;
+    network.precision = c.learner.precision == "bfloat16" ? nn::Precision::BFloat16 : nn::Precision::Float32;
+    network.threads = c.learner.threads;
+    network.cache_tokens = c.cache_tokens;
+    model = trainers::make_model(how, nn::load_network(c.model, network));
+    ArenaOptions where;
+    where.players_file = c.players;
+    where.in_flight = c.in_flight;
+    if (c.method == Method::Grpo) {
+      where.games = c.games;
+      where.sampling = c.sampling;
+      arena = make_arena(where, model, c.file + ": games");
+      around.arena = arena.get();
+    }
+    if (!c.evaluation.games.empty()) {
+      where.games = c.evaluation.games;
+      where.sampling = c.evaluation.sampling;
+      evaluation = make_arena(where, model, c.file + ": evaluation.games");
+      around.evaluation = evaluation.get();
+    }
+    around.publish = [&] { model->reload([&](const auto& take) { learner->weights(take); }); };
+  }
+
+  MetricsFile metrics((fs::path(c.output) / "metrics.jsonl").string(), before);
+  model::write_file_atomically((fs::path(c.output) / "config.yaml").string(), config_text(config));
+  around.step = [&](int64_t step, const Metrics& m) {
+    metrics.write("step", step, m);
+    shown.step(step, m);
+  };
+  around.evaluated = [&](int64_t step, const Metrics& m) {
+    metrics.write("evaluation", step, m);
+    std::string out = "evaluation behind step " + std::to_string(step) + ":";
+    for (const char* key : {"eval/clemscore", "eval/played", "eval/score", "held_out/loss", "held_out/accuracy"})
+      if (const double* v = find(m, key)) out += std::string(" ") + key + " " + (std::isnan(*v) ? "n/a" : rounded(*v, 3));
+    shown.line(out);
+  };
+  around.note = [&](const std::string& text) { shown.line(text); };
+  around.save_model = [&](const std::string& folder) {
+    copy_rest(c.model, folder);
+    learner->save_weights(folder);
+    write_registry(folder, fs::path(fs::absolute(c.output).lexically_normal()).filename().string());
+    if (c.learner.lora) learner->save_adapter(folder + "/adapter", c.model);
+  };
+  interrupted = false;
+  around.stop = &interrupted;
+  struct sigaction action {}, old {};
+  action.sa_handler = on_interrupt;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &old);
+  struct Restore {
+    struct sigaction& old;
+    ~Restore() { sigaction(SIGINT, &old, nullptr); }
+  } restore{old};
+  const train::Outcome outcome = train::train(c, around, options.resume);
+  shown.line(outcome.stopped ? "stopped behind step " + std::to_string(outcome.steps) + "; --resume goes on" : "done: " + std::to_string(outcome.steps) + " steps, " + outcome.last);
+  return outcome;
+}
+
+namespace {
+
+/// All that can be known without weights.
+void dry_run(const Config& config, const std::string& gpu) {
+  Config c = config;
+  c.model = local::model_folder(c.model);
+  const Gpu* on = gpu.empty() ? nullptr : &gpu_of(gpu);
+  const model::ModelConfig shape = model::load_config(c.model);
+  const Shown shown(0, 0, false);
+  if (c.method != Method::Grpo) {
+    if (!fs::exists(fs::path(c.model) / "tokenizer.json")) {
+      shown.line("data: not looked at, as " + c.model + " has no tokenizer.json");
+    } else {
+      const data::Encoder encoder = data::load_encoder(c.model);
+      for (const train::DataOptions* d : {&c.data, &c.evaluation.data}) look_at(*d, c.method, shown, d == &c.data ? "data" : "evaluation.data", encoder, shape.max_position_embeddings);
+    }
+  }
+  ArenaOptions where;
+  where.players_file = c.players;
+  auto games = [&](const std::vector<train::GameOptions>& list, const std::string& place) {
+    if (list.empty()) return;
+    where.games = list;
+    const auto arena = make_arena(where, nullptr, c.file + ": " + place);
+    std::string out = place + ":";
+    for (const auto& g : arena->games()) out += (&g == &arena->games()[0] ? " " : ", ") + g.name + " (" + std::to_string(g.instances) + ")";
+    shown.line(out + " instances");
+  };
+  games(c.games, "games");
+  games(c.evaluation.games, "evaluation.games");
+  std::fputs(plan_text(plan_of(shape, c), c, on).c_str(), stdout);
+}
+
+int train_verb(const Args& args) {
+  const Options options(args, {"--set", "--gpu"}, {"--print-config", "--dry-run", "--resume", "--quiet", "--json"});
+  if (options.rest().size() != 2) throw UsageError(options.rest().empty() ? "which method?" : "a method and a configuration");
+  const std::string& name = options.rest()[0];
+  Method method = Method::Sft;
+  if (name == "dpo") method = Method::Dpo;
+  else if (name == "grpo") method = Method::Grpo;
+  else if (name != "sft") throw UsageError("no method `" + name + "`: sft, dpo or grpo");
+  const Config config = load_config(method, options.rest()[1], options.all("--set"));
+  if (options.has("--print-config")) {
+    std::fputs(config_text(config).c_str(), stdout);
+    return 0;
+  }
+  if (options.has("--dry-run")) {
+    dry_run(config, options.value("--gpu"));
+    return 0;
+  }
+  const train::Outcome outcome = run_training(config, {options.has("--resume"), options.has("--quiet")});
+  if (options.has("--json")) {
+    Json j = Json::object();
+    j.add("steps", outcome.steps);
+    j.add("model", outcome.last.empty() ? Json() : Json(outcome.last));
+    j.add("best", outcome.best.empty() ? Json() : Json(outcome.best));
+    j.add("stopped", outcome.stopped);
+    j.add("early", outcome.early);
+    std::printf("%s\n", to_text(j).c_str());
+  } else if (!outcome.last.empty()) {
+    std::printf("%s\n", outcome.last.c_str());
+  }
+  return outcome.stopped ? 3 : 0;
+}
+
+}  // namespace
+
+int run_train(const Args& args) {
+  return run_verb("train", kHelp, args, [&] { return train_verb(args); });
+}
+
+}  // namespace ppc::cli

@@ -1,0 +1,714 @@
+#include "trainers/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <numbers>
+#include <optional>
+
+#include "runtime/engine/episode.h"
+#include "trainers/data/batches.h"
+#include "trainers/objective/advantages.h"
+#include "trainers/objective/names.h"
+#include "trainers/objective/policy.h"
+#include "trainers/objective/preference.h"
+#include "trainers/objective/supervised.h"
+
+namespace ppc::train {
+
+namespace fs = std::filesystem;
+using data::Example;
+using data::Pair;
+using engine::InputError;
+using engine::Json;
+using learn::Learner;
+
+const char* method_name(Method m) { return m == Method::Sft ? "sft" : m == Method::Dpo ? "dpo" : "grpo"; }
+
+double rate_at(Schedule schedule, int64_t step, int64_t steps, int64_t warmup, double last) {
+  if (step < warmup) return static_cast<double>(step + 1) / static_cast<double>(warmup + 1);
+  if (schedule == Schedule::Constant || steps <= warmup) return 1;
+  const double part = std::min(1.0, static_cast<double>(step - warmup) / static_cast<double>(steps - warmup));
+  const double falls = schedule == Schedule::Linear ? 1 - part : 0.5 * (1 + std::cos(std::numbers::pi * part));
+  return last + (1 - last) * falls;
+}
+
+namespace {
+
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+int64_t trained_tokens(const Example& e) { return std::count(e.trained.begin(), e.trained.end(), uint8_t{1}); }
+
+learn::Sequence sequence_of(const Example& e, double temperature = 1) { return {e.ids, e.trained, temperature}; }
+
+/// Runs of units (each one or more sequences that are computed together) of at most `budget` tokens.
+std::vector<std::pair<size_t, size_t>> packs(const std::vector<int64_t>& tokens, int64_t budget) {
+  std::vector<std::pair<size_t, size_t>> out;
+  int64_t sum = 0;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (out.empty() || sum + tokens[i] > budget) out.emplace_back(i, i), sum = 0;
+    out.back().second = i + 1;
+    sum += tokens[i];
+  }
+  return out;
+}
+
+/// Log-probabilities of each sequence's trained tokens.
+std::vector<std::vector<double>> logprobs(Learner& learner, const std::vector<learn::Sequence>& sequences, learn::Policy policy, int64_t budget) {
+  std::vector<int64_t> tokens;
+  for (const auto& s : sequences) tokens.push_back(static_cast<int64_t>(s.ids.size()));
+  std::vector<std::vector<double>> out;
+  for (const auto& [from, to] : packs(tokens, budget)) {
+    const auto got = learner.evaluate(std::span(sequences).subspan(from, to - from), policy);
+    size_t at = 0;
+    for (size_t i = from; i < to; ++i) {
+      const size_t n = static_cast<size_t>(std::count(sequences[i].trained.begin(), sequences[i].trained.end(), uint8_t{1}));
+      out.emplace_back(got.logprobs.begin() + static_cast<ptrdiff_t>(at), got.logprobs.begin() + static_cast<ptrdiff_t>(at + n));
+      at += n;
+    }
+  }
+  return out;
+}
+
+/// What is different between the methods.
+class Learning {
+ public:
+  virtual ~Learning() = default;
+  virtual int64_t steps() const = 0;
+  /// Takes step `index`.
+  virtual Metrics step(int64_t index, double rate) = 0;
+  /// On what was held out.
+  virtual Metrics evaluate() { return {}; }
+  /// Where it is in its data.
+  virtual Json state() const = 0;
+  virtual void restore(const Json&) = 0;
+};
+
+Json position_json(const data::Position& p) {
+  Json out = Json::object();
+  out.add("epoch", p.epoch);
+  out.add("index", p.index);
+  return out;
+}
+
+int64_t whole(const Json& j, const char* key) {
+  const Json* v = j.find(key);
+  if (!v || !v->is_int()) throw InputError(std::string("`") + key + "`: expected a number");
+  return v->as_int();
+}
+
+data::Position position_of(const Json& j) { return {whole(j, "epoch"), whole(j, "index")}; }
+
+data::BatchOptions batch_options(const Config& c) {
+  data::BatchOptions o;
+  o.examples = c.batch;
+  // These two sort all pairs of a step.
+  const bool all = c.method == Method::Dpo && (c.dpo.loss == "aot" || c.dpo.loss == "aot_unpaired");
+  o.at_once = all ? 0 : c.batch_tokens;
+  o.seed = c.seed;
+  o.weights = c.data.weights;
+  return o;
+}
+
+/// Steps of an epoch, or of a part or several of it.
+int64_t steps_of(const Config& c, const data::Batches& batches) {
+  if (c.steps > 0) return c.steps;
+  const double per_epoch = static_cast<double>(batches.steps(1));
+  return std::max<int64_t>(1, static_cast<int64_t>(std::llround(c.epochs * per_epoch)));
+}
+
+class Sft final : public Learning {
+ public:
+  Sft(const Config& c, Surroundings& s)
+      : config_(c), learner_(s.learner), examples_(s.examples), held_out_(s.held_out), loss_(objective::parse<objective::SupervisedLoss>(c.sft_loss)),
+        batches_(data::items_of(s.examples), batch_options(c)) {}
+  int64_t steps() const override { return steps_of(config_, batches_); }
+
+  Metrics step(int64_t, double rate) override {
+    const data::Batch batch = batches_.next();
+    objective::Totals totals;
+    int64_t tokens = 0;
+    for (const size_t i : batch.all) ++totals.sequences, totals.tokens += trained_tokens(examples_[i]), tokens += static_cast<int64_t>(examples_[i].ids.size());
+    double loss = 0, sum = 0, entropy = 0;
+    for (const std::vector<size_t>& pack : batch.mine) {
+      std::vector<learn::Sequence> sequences;
+      for (const size_t i : pack) sequences.push_back(sequence_of(examples_[i]));
+      learner_.accumulate(sequences, [&](const Learner::Tokens& t, std::span<double> gradient) {
+        const std::vector<double> lp(t.logprobs.begin(), t.logprobs.end());
+        loss += objective::supervised_loss(loss_, lp, totals, gradient);
+        for (const double l : lp) sum += l;
+        for (const float e : t.entropies) entropy += e;
+      }, true);
+    }
+    const Learner::Step step = learner_.step(rate, config_.max_grad_norm);
+    const double n = static_cast<double>(std::max<int64_t>(totals.tokens, 1));
+    return {{"loss", loss}, {"perplexity", std::exp(-sum / n)}, {"entropy", entropy / n}, {"gradient_norm", step.gradient_norm}, {"skipped", step.skipped},
+            {"epoch", static_cast<double>(batch.from.epoch) + static_cast<double>(batch.from.index) / static_cast<double>(batches_.size())},
+            {"examples", static_cast<double>(totals.sequences)}, {"trained_tokens", static_cast<double>(totals.tokens)}, {"tokens", static_cast<double>(tokens)}};
+  }
+
+  Metrics evaluate() override {
+    if (held_out_.empty()) return {};
+    std::vector<learn::Sequence> sequences;
+    for (const Example& e : held_out_) sequences.push_back(sequence_of(e));
+    double sum = 0;
+    size_t n = 0;
+    for (const auto& l : logprobs(learner_, sequences, learn::Policy::Current, config_.batch_tokens))
+      for (const double x : l) sum -= x, ++n;
+    return {{"held_out/loss", sum / static_cast<double>(std::max<size_t>(n, 1))}};
+  }
+
+  Json state() const override { return position_json(batches_.position()); }
+  void restore(const Json& j) override { batches_.seek(position_of(j)); }
+
+ private:
+  const Config& config_;
+  Learner& learner_;
+  const std::vector<Example>&examples_, &held_out_;
+  objective::SupervisedLoss loss_;
+  data::Batches batches_;
+};
+
+class Dpo final : public Learning {
+ public:
+  Dpo(const Config& c, Surroundings& s)
+      : config_(c), learner_(s.learner), pairs_(s.pairs), held_out_(s.held_out_pairs), batches_(data::items_of(s.pairs), batch_options(c)) {
+    options_.loss = objective::parse<objective::PreferenceLoss>(c.dpo.loss);
+    options_.beta = c.dpo.beta;
+    options_.label_smoothing = c.dpo.label_smoothing;
+    objective::check(options_);
+    if (!c.learner.lora || !c.adapter.empty()) learner_.keep_reference();
+    reference_ = sums(pairs_, learn::Policy::Reference);  // once: the reference does not change
+    held_out_reference_ = sums(held_out_, learn::Policy::Reference);
+  }
+  int64_t steps() const override { return steps_of(config_, batches_); }
+
+  Metrics step(int64_t, double rate) override {
+    const data::Batch batch = batches_.next();
+    const int64_t total = static_cast<int64_t>(batch.all.size());
+    double loss = 0, tokens = 0, trained = 0;
+    objective::PreferenceMetrics m;
+    for (const std::vector<size_t>& pack : batch.mine) {
+      std::vector<learn::Sequence> sequences;
+      std::vector<int64_t> lengths;
+      for (const size_t i : pack)
+        for (const Example* e : {&pairs_[i].chosen, &pairs_[i].rejected}) {
+          sequences.push_back(sequence_of(*e));
+          lengths.push_back(trained_tokens(*e));
+          tokens += static_cast<double>(e->ids.size());
+          trained += static_cast<double>(lengths.back());
+        }
+      learner_.accumulate(sequences, [&](const Learner::Tokens& t, std::span<double> gradient) {
+        std::vector<double> sums;
+        size_t at = 0;
+        for (const int64_t n : lengths) {
+          double sum = 0;
+          for (int64_t k = 0; k < n; ++k) sum += t.logprobs[at++];
+          sums.push_back(sum);
+        }
+        std::vector<double> by;
+        const objective::PreferenceResult r = result(pack, sums, lengths, reference_, total, &by);
+        loss += r.loss;
+        m += r.metrics;
+        at = 0;
+        for (size_t k = 0; k < lengths.size(); ++k)
+          for (int64_t j = 0; j < lengths[k]; ++j) gradient[at++] = by[k];
+      });
+    }
+    const Learner::Step step = learner_.step(rate, config_.max_grad_norm);
+    // BCO's shift: the mean of all rewards so far.
+    rewards_ += m.chosen_reward + m.rejected_reward;
+    rewarded_ += 2 * m.pairs;
+    options_.bco_shift = rewards_ / static_cast<double>(std::max<int64_t>(rewarded_, 1));
+    return {{"loss", loss}, {"accuracy", m.mean(m.accuracy)}, {"margin", m.mean(m.chosen_reward - m.rejected_reward)}, {"chosen_reward", m.mean(m.chosen_reward)},
+            {"rejected_reward", m.mean(m.rejected_reward)}, {"chosen_logprob", m.mean(m.chosen_logprob)}, {"rejected_logprob", m.mean(m.rejected_logprob)},
+            {"gradient_norm", step.gradient_norm}, {"skipped", step.skipped},
+            {"epoch", static_cast<double>(batch.from.epoch) + static_cast<double>(batch.from.index) / static_cast<double>(batches_.size())},
+            {"pairs", static_cast<double>(total)}, {"trained_tokens", trained}, {"tokens", tokens}};
+  }
+
+  Metrics evaluate() override {
+    if (held_out_.empty()) return {};
+    const std::vector<double> now = sums(held_out_, learn::Policy::Current);
+    std::vector<size_t> pack;
+    std::vector<int64_t> lengths;
+    for (size_t i = 0; i < held_out_.size(); ++i) {
+      pack.push_back(i);
+      lengths.push_back(trained_tokens(held_out_[i].chosen));
+      lengths.push_back(trained_tokens(held_out_[i].rejected));
+    }
+    const auto r = result(pack, now, lengths, held_out_reference_, static_cast<int64_t>(held_out_.size()), nullptr);
+    return {{"held_out/loss", r.loss}, {"held_out/accuracy", r.metrics.mean(r.metrics.accuracy)}};
+  }
+
+  Json state() const override {
+    Json out = position_json(batches_.position());
+    out.add("rewards", rewards_);
+    out.add("rewarded", rewarded_);
+    return out;
+  }
+  void restore(const Json& j) override {
+    batches_.seek(position_of(j));
+    rewarded_ = whole(j, "rewarded");
+    const Json* sum = j.find("rewards");
+    if (!sum || !sum->is_number()) throw InputError("`rewards`: expected a number");
+    rewards_ = sum->as_float();
+    options_.bco_shift = rewards_ / static_cast<double>(std::max<int64_t>(rewarded_, 1));
+  }
+
+ private:
+  /// `sums`: chosen, rejected, chosen, …; `by`: the gradients in the same order.
+  objective::PreferenceResult result(const std::vector<size_t>& pack, const std::vector<double>& sums, const std::vector<int64_t>& lengths,
+                                     const std::vector<double>& reference, int64_t total, std::vector<double>* by) const {
+    std::vector<double> chosen, rejected, reference_chosen, reference_rejected;
+    std::vector<int64_t> chosen_lengths, rejected_lengths;
+    for (size_t k = 0; k < pack.size(); ++k) {
+      chosen.push_back(sums[2 * k]);
+      rejected.push_back(sums[2 * k + 1]);
+      reference_chosen.push_back(reference[2 * pack[k]]);
+      reference_rejected.push_back(reference[2 * pack[k] + 1]);
+      chosen_lengths.push_back(lengths[2 * k]);
+      rejected_lengths.push_back(lengths[2 * k + 1]);
+    }
+    std::vector<double> by_chosen(pack.size()), by_rejected(pack.size());
+    const auto r = objective::preference_loss({chosen, rejected, reference_chosen, reference_rejected, chosen_lengths, rejected_lengths}, options_, total, by_chosen, by_rejected);
+    if (by)
+      for (size_t k = 0; k < pack.size(); ++k) by->push_back(by_chosen[k]), by->push_back(by_rejected[k]);
+    return r;
+  }
+  /// Of each pair's chosen and rejected.
+  std::vector<double> sums(const std::vector<Pair>& pairs, learn::Policy policy) {
+    std::vector<learn::Sequence> sequences;
+    for (const Pair& p : pairs) sequences.push_back(sequence_of(p.chosen)), sequences.push_back(sequence_of(p.rejected));
+    std::vector<double> out;
+    for (const auto& l : logprobs(learner_, sequences, policy, config_.batch_tokens)) {
+      out.push_back(0);
+      for (const double x : l) out.back() += x;
+    }
+    return out;
+  }
+
+  const Config& config_;
+  Learner& learner_;
+  const std::vector<Pair>&pairs_, &held_out_;
+  objective::PreferenceOptions options_;
+  data::Batches batches_;
+  std::vector<double> reference_, held_out_reference_;
+  double rewards_ = 0;
+  int64_t rewarded_ = 0;
+};
+
+class Grpo final : public Learning {
+ public:
+  Grpo(const Config& c, Surroundings& s) : config_(c), grpo_(c.grpo), learner_(s.learner), around_(s), taken_(s.arena->games().size()) {
+    options_.loss = objective::parse<objective::PolicyLoss>(grpo_.loss);
+    options_.level = objective::parse<objective::Level>(grpo_.level);
+    options_.epsilon = grpo_.epsilon;
+    options_.epsilon_high = grpo_.epsilon_high;
+    options_.delta = grpo_.delta;
+    options_.beta = grpo_.beta;
+    options_.correction = objective::parse<objective::Correction>(grpo_.correction);
+    options_.cap = grpo_.correction_cap;
+    options_.max_tokens = static_cast<double>(c.sampling.max_tokens);
+    objective::check(options_);
+    scale_ = objective::parse<objective::Scale>(grpo_.scale_rewards);
+    if (grpo_.beta > 0 && (!c.learner.lora || !c.adapter.empty())) learner_.keep_reference();
+  }
+  int64_t steps() const override { return config_.steps; }
+
+  Metrics step(int64_t index, double rate) override {
+    const double began = seconds();
+    Metrics out;
+    rows_.clear();
+    gather(index, out);
+    const double played = seconds();
+    if (rows_.empty()) {
+      if (++in_vain_ >= kInVain)
+        throw InputError(std::to_string(kInVain) + " steps in a row the members of every group fared alike, so that there was nothing to learn from" +
+                         (last_reason_.empty() ? "" : "; the last episode ended: " + last_reason_) +
+                         ". Begin with a model that plays sometimes well and sometimes not (`ppc train sft`), with easier instances, or with larger groups");
+      out.insert(out.end(), {{"loss", 0}, {"gradient_norm", 0}, {"skipped", 0}, {"seconds/play", played - began}, {"seconds/learn", 0}});
+      return out;
+    }
+    in_vain_ = 0;
+    update(rate, out);
+    const double now = seconds();
+    out.insert(out.end(), {{"seconds/play", played - began}, {"seconds/learn", now - played}});
+    return out;
+  }
+
+  Json state() const override {
+    Json out = Json::object();
+    Json& taken = out.add("taken", Json::list());
+    for (const int64_t n : taken_) taken.push(n);
+    out.add("groups", groups_);
+    out.add("in_vain", in_vain_);
+    return out;
+  }
+  void restore(const Json& j) override {
+    groups_ = whole(j, "groups");
+    in_vain_ = whole(j, "in_vain");
+    const Json* taken = j.find("taken");
+    if (!taken || !taken->is_list() || taken->items().size() != taken_.size()) throw InputError("the checkpoint is of a run with other games");
+    for (size_t i = 0; i < taken_.size(); ++i) taken_[i] = taken->items()[i].as_int();
+  }
+
+ private:
+  static constexpr int64_t kInVain = 20;
+
+  struct Row {
+    Example example;
+    double advantage = 0;
+    std::vector<double> old, reference, sampled;
+  };
+
+  /// The next group to be played. A game's instances come in an order that is new each time they are through.
+  Group next_group() {
+    const auto& games = around_.arena->games();
+    double all = 0;
+    for (const auto& g : games) all += g.weight;
+    const uint64_t chance = engine::mix_seed(config_.seed, 1, static_cast<uint64_t>(groups_), 0);
+    double at = static_cast<double>(chance >> 11) * 0x1p-53 * all;
+    size_t game = 0;
+    while (game + 1 < games.size() && at >= games[game].weight) at -= games[game++].weight;
+    const int64_t n = static_cast<int64_t>(games[game].instances), taken = taken_[game]++;
+    std::vector<size_t> order(games[game].instances);
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    for (size_t i = order.size(); i > 1; --i)
+      std::swap(order[i - 1], order[engine::mix_seed(config_.seed, 2 + game, static_cast<uint64_t>(taken / n), i) % i]);
+    Group g;
+    g.game = game;
+    g.instance = order[static_cast<size_t>(taken % n)];
+    g.seed = engine::mix_seed(config_.seed, 0, static_cast<uint64_t>(groups_), 1);
+    g.members = grpo_.group_size;
+    if (grpo_.baseline == "turn") g.fork_round = 1 + static_cast<uint32_t>((chance & 2047) % static_cast<uint64_t>(grpo_.fork_rounds));
+    ++groups_;
+    return g;
+  }
+
+  void gather(int64_t, Metrics& out) {
+    around_.publish();
+    int64_t wanted = grpo_.groups, played_groups = 0, flat = 0, episodes = 0, ended = 0, won = 0, replies = 0, cut = 0, tokens = 0, sequences = 0, unforked = 0;
+    double rewards = 0, squares = 0, deviation = 0, scores = 0;
+    int64_t useful = 0;
+    std::map<std::string, int64_t> violations;
+    // By game: episodes, played to the end, sum of rewards.
+    std::map<std::string, std::array<double, 3>> by_game;
+    while (wanted > 0 && played_groups < grpo_.groups * grpo_.resample) {
+      std::vector<Group> groups;
+      for (int64_t i = 0; i < std::min(wanted, grpo_.groups * grpo_.resample - played_groups); ++i) groups.push_back(next_group());
+      played_groups += static_cast<int64_t>(groups.size());
+      auto results = around_.arena->play(groups);
+      for (size_t g = 0; g < groups.size(); ++g) {
+        // A role at a time: what is compared are members that did the same thing.
+        std::map<std::string, std::vector<std::pair<double, Part*>>> roles;
+        for (Played& p : results[g]) {
+          ++episodes;
+          ended += p.outcome != "aborted";
+          won += p.outcome == "won";
+          scores += std::isnan(p.score) ? 0 : p.score;
+          replies += p.replies;
+          cut += p.length_cut;
+          if (!p.reason.empty()) last_reason_ = p.reason;
+          for (const auto& [rule, n] : p.violations) violations[rule] += n;
+          auto& game = by_game[around_.arena->games()[groups[g].game].name];
+          game[0] += 1;
+          game[1] += p.outcome != "aborted";
+          for (Part& part : p.parts) {
+            const double reward = grpo_.score_weight * part.example.origin.reward + grpo_.reward_weight * part.rewards;
+            rewards += reward;
+            squares += reward * reward;
+            game[2] += reward / static_cast<double>(p.parts.size());
+            ++sequences;
+            roles[part.role].emplace_back(reward, &part);
+          }
+        }
+        unforked += groups[g].fork_round && results[g].size() < 2;
+        bool teaches = false;
+        for (auto& [role, members] : roles) {
+          if (members.size() < 2) continue;
+          double mean = 0, variance = 0;
+          for (const auto& m : members) mean += m.first / static_cast<double>(members.size());
+          for (const auto& m : members) variance += (m.first - mean) * (m.first - mean) / static_cast<double>(members.size() - 1);
+          deviation += std::sqrt(variance);
+          if (variance < 1e-18) continue;
+          teaches = true;
+          for (const auto& m : members) {
+            Row row;
+            row.example = std::move(m.second->example);
+            values_.push_back(m.first);
+            members_of_.push_back(useful);
+            rows_.push_back(std::move(row));
+          }
+          ++useful;
+        }
+        wanted -= teaches;
+        flat += !teaches;
+      }
+    }
+    if (!rows_.empty()) {
+      const double one[] = {1};
+      const objective::Advantages a = objective::advantages(values_, one, members_of_, {.scale = scale_});
+      for (size_t i = 0; i < rows_.size(); ++i) rows_[i].advantage = a.values[i];
+    }
+    values_.clear();
+    members_of_.clear();
+    for (const Row& r : rows_) tokens += trained_tokens(r.example);
+    const double n = static_cast<double>(std::max<int64_t>(episodes, 1)), rows = static_cast<double>(std::max<int64_t>(sequences, 1));
+    out.insert(out.end(), {{"reward", rewards / rows}, {"reward_deviation", std::sqrt(std::max(0.0, squares / rows - rewards * rewards / rows / rows))},
+                           {"group_deviation", deviation / static_cast<double>(std::max<int64_t>(played_groups, 1))}, {"played", 100.0 * static_cast<double>(ended) / n},
+                           {"won", 100.0 * static_cast<double>(won) / n}, {"score", ended ? scores / static_cast<double>(ended) : std::numeric_limits<double>::quiet_NaN()},
+                           {"episodes", n}, {"groups", static_cast<double>(played_groups)}, {"flat_groups", static_cast<double>(flat)}, {"sequences", static_cast<double>(rows_.size())},
+                           {"trained_tokens", static_cast<double>(tokens)}, {"reply_cut", replies ? static_cast<double>(cut) / static_cast<double>(replies) : 0},
+                           {"replies", static_cast<double>(replies) / n}});
+    if (grpo_.baseline == "turn") out.emplace_back("unforked_groups", static_cast<double>(unforked));
+    for (const auto& [name, v] : by_game) {
+      out.emplace_back("reward/" + name, v[2] / v[0]);
+      out.emplace_back("played/" + name, 100 * v[1] / v[0]);
+    }
+    for (const auto& [rule, count] : violations) out.emplace_back("violations/" + rule, static_cast<double>(count) / n);
+  }
+
+  void update(double rate, Metrics& out) {
+    const double temperature = config_.sampling.temperature;
+    std::vector<learn::Sequence> sequences;
+    std::vector<int64_t> lengths;
+    objective::Totals totals;
+    for (Row& r : rows_) {
+      sequences.push_back(sequence_of(r.example, temperature));
+      lengths.push_back(static_cast<int64_t>(r.example.ids.size()));
+      ++totals.sequences;
+      totals.tokens += trained_tokens(r.example);
+      for (size_t i = 0; i < r.example.ids.size(); ++i)
+        if (r.example.trained[i]) r.sampled.push_back(r.example.logprobs[i]);
+    }
+    // With one update the weights of now are those that the ratio is taken against.
+    if (grpo_.updates > 1) {
+      auto old = logprobs(learner_, sequences, learn::Policy::Current, config_.batch_tokens);
+      for (size_t i = 0; i < rows_.size(); ++i) rows_[i].old = std::move(old[i]);
+    }
+    if (grpo_.beta > 0) {
+      auto reference = logprobs(learner_, sequences, learn::Policy::Reference, config_.batch_tokens);
+      for (size_t i = 0; i < rows_.size(); ++i) rows_[i].reference = std::move(reference[i]);
+    }
+    double loss = 0, entropy = 0, norm = 0, skipped = 0;
+    objective::PolicyMetrics m;
+    for (int64_t u = 0; u < grpo_.updates; ++u) {
+      for (const auto& [from, to] : packs(lengths, config_.batch_tokens)) {
+        learner_.accumulate(std::span(sequences).subspan(from, to - from), [&, from = from, to = to](const Learner::Tokens& t, std::span<double> gradient) {
+          const std::vector<double> now(t.logprobs.begin(), t.logprobs.end());
+          std::vector<double> old, reference, sampled, advantages;
+          std::vector<int64_t> counts;
+          for (size_t i = from; i < to; ++i) {
+            const Row& r = rows_[i];
+            old.insert(old.end(), r.old.begin(), r.old.end());
+            reference.insert(reference.end(), r.reference.begin(), r.reference.end());
+            sampled.insert(sampled.end(), r.sampled.begin(), r.sampled.end());
+            counts.push_back(static_cast<int64_t>(r.sampled.size()));
+            advantages.push_back(r.advantage);
+          }
+          if (old.empty()) old = now;
+          const auto result = objective::policy_loss({counts, now, old, reference, sampled, advantages, {}}, options_, totals, gradient);
+          loss += result.loss;
+          m += result.metrics;
+          for (const float e : t.entropies) entropy += e;
+        }, true);
+      }
+      const Learner::Step step = learner_.step(rate, config_.max_grad_norm);
+      norm += step.gradient_norm;
+      skipped += step.skipped;
+    }
+    const double updates = static_cast<double>(grpo_.updates), tokens = static_cast<double>(m.tokens);
+    int64_t all = 0;
+    for (const int64_t n : lengths) all += n;
+    out.insert(out.end(), {{"loss", loss / updates}, {"entropy", entropy / tokens}, {"gradient_norm", norm / updates}, {"skipped", skipped}, {"ratio", m.mean(m.ratio)},
+                           {"ratio_max", m.ratio_max}, {"clipped_low", m.mean(static_cast<double>(m.clipped_low))}, {"clipped_high", m.mean(static_cast<double>(m.clipped_high))},
+                           {"old_kl", m.mean(m.old_kl)}, {"sampler_gap", m.mean(m.sampler_gap)}, {"sampler_gap_max", m.sampler_gap_max},
+                           {"effective_sample_size", m.effective_sample_size()}, {"tokens", updates * static_cast<double>(all)}});
+    if (grpo_.beta > 0) out.emplace_back("kl", m.mean(m.reference_kl));
+  }
+
+  const Config& config_;
+  const GrpoOptions& grpo_;
+  Learner& learner_;
+  Surroundings& around_;
+  objective::PolicyOptions options_;
+  objective::Scale scale_ = objective::Scale::Group;
+  std::vector<Row> rows_;
+  std::vector<double> values_;
+  std::vector<int64_t> members_of_;
+  std::vector<int64_t> taken_;  // by game: groups so far
+  int64_t groups_ = 0, in_vain_ = 0;
+  std::string last_reason_;
+};
+
+/// Plays each instance once; clembench's numbers.
+Metrics play(Arena& arena, uint64_t seed) {
+  std::vector<Group> groups;
+  for (size_t g = 0; g < arena.games().size(); ++g)
+    for (size_t i = 0; i < arena.games()[g].instances; ++i) groups.push_back({g, i, engine::mix_seed(seed, 3 + g, i, 0), 1, {}});
+  const auto results = arena.play(groups);
+  struct Sum { double episodes = 0, ended = 0, score = 0; };
+  std::vector<Sum> sums(arena.games().size());
+  std::map<std::string, int64_t> violations;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    for (const Played& p : results[i]) {
+      Sum& s = sums[groups[i].game];
+      s.episodes += 1;
+      if (p.outcome != "aborted" && !std::isnan(p.score)) s.ended += 1, s.score += p.score;
+      for (const auto& [rule, n] : p.violations) violations[rule] += n;
+    }
+  }
+  Metrics out;
+  double played = 0, quality = 0, with_quality = 0, count = 0;
+  for (size_t g = 0; g < sums.size(); ++g) {
+    const Sum& s = sums[g];
+    if (s.episodes == 0) continue;
+    const std::string& name = arena.games()[g].name;
+    const double p = 100 * s.ended / s.episodes, q = s.ended > 0 ? s.score / s.ended : std::numeric_limits<double>::quiet_NaN();
+    out.emplace_back("eval/played/" + name, p);
+    out.emplace_back("eval/score/" + name, q);
+    played += p;
+    ++count;
+    if (s.ended > 0) quality += q, ++with_quality;
+  }
+  // clemscore: mean % played times mean quality (docs/eval.md).
+  played = count ? played / count : 0;
+  quality = with_quality ? quality / with_quality : std::numeric_limits<double>::quiet_NaN();
+  out.insert(out.begin(), {{"eval/clemscore", std::isnan(quality) ? 0 : played * quality / 100}, {"eval/played", played}, {"eval/score", quality}});
+  for (const auto& [rule, n] : violations) out.emplace_back("eval/violations/" + rule, static_cast<double>(n) / static_cast<double>(groups.size()));
+  return out;
+}
+
+constexpr int64_t kSkippedAtMost = 20;
+
+std::optional<double> find(const Metrics& m, const std::string& name) {
+  for (const auto& [key, value] : m)
+    if (key == name) return value;
+  return {};
+}
+
+}  // namespace
+
+Outcome train(const Config& config, Surroundings& around, bool resume) {
+  const fs::path out = config.output;
+  Checkpoints checkpoints((out / "checkpoints").string(), config.keep);
+  const std::string from = checkpoints.newest();
+  if (!resume && !from.empty())
+    throw InputError(config.output + ": there is a run in it already (" + from + "); --resume goes on with it, another `output` begins anew");
+  std::unique_ptr<Learning> method;
+  if (config.method == Method::Sft) method = std::make_unique<Sft>(config, around);
+  else if (config.method == Method::Dpo) method = std::make_unique<Dpo>(config, around);
+  else method = std::make_unique<Grpo>(config, around);
+  const int64_t steps = method->steps();
+  const int64_t warmup = config.warmup < 1 ? static_cast<int64_t>(std::llround(config.warmup * static_cast<double>(steps))) : static_cast<int64_t>(config.warmup);
+
+  int64_t step = 0, best_step = -1, worse = 0;
+  double best = -std::numeric_limits<double>::infinity();
+  if (!from.empty()) {
+    const std::string file = from + "/trainer.json";
+    const Json state = engine::load_json(file);
+    try {
+      step = whole(state, "step");
+      best_step = whole(state, "best_step");
+      worse = whole(state, "worse");
+      if (const Json* b = state.find("best"); b && b->is_number()) best = b->as_float();
+      if (const Json* name = state.find("method"); !name || !name->is_text() || name->as_text() != method_name(config.method)) throw InputError("`method`: it is of another one");
+      const Json* of = state.find("data");
+      if (!of) throw InputError("`data`: missing");
+      method->restore(*of);
+    } catch (const InputError& e) {
+      throw InputError(file + ": " + e.what());
+    }
+    around.learner.load_state(from + "/state");
+    if (around.note) around.note("goes on behind step " + std::to_string(step) + " (" + from + ")");
+  }
+  auto save = [&] {
+    checkpoints.save(step, [&](const std::string& folder) {
+      around.learner.save_state(folder + "/state");
+      Json state = Json::object();
+      state.add("method", method_name(config.method));
+      state.add("step", step);
+      state.add("best_step", best_step);
+      state.add("best", std::isfinite(best) ? Json(best) : Json());
+      state.add("worse", worse);
+      state.add("data", method->state());
+      model::write_file_atomically(folder + "/trainer.json", engine::to_text(state, {.indent = 1, .nan_as_null = true}) + "\n");
+    });
+  };
+  Outcome outcome;
+  auto evaluate = [&] {
+    Metrics m = method->evaluate();
+    if (around.evaluation) {
+      around.publish();
+      around.evaluation->record_in((out / "evaluation" / ("step-" + std::to_string(step))).string());
+      const double began = seconds();
+      Metrics played = play(*around.evaluation, config.seed);
+      around.evaluation->record_in("");
+      m.insert(m.begin(), played.begin(), played.end());
+      m.emplace_back("eval/seconds", seconds() - began);
+    }
+    if (m.empty()) return;
+    if (around.evaluated) around.evaluated(step, m);
+    // What counts: how it plays; where nothing is played, what it says to what was held out.
+    const std::optional<double> score = find(m, "eval/clemscore"), loss = find(m, "held_out/loss");
+    const double value = score ? *score : loss ? -*loss : 0;
+    if (value > best) {
+      best = value;
+      best_step = step;
+      worse = 0;
+      outcome.best = (out / "best").string();
+      if (around.save_model) around.save_model(outcome.best);
+    } else {
+      ++worse;
+    }
+  };
+
+  // What is no good: the message says what is.
+  auto fail = [&](const std::string& what) {
+    const std::string last = checkpoints.newest();
+    throw std::runtime_error("step " + std::to_string(step + 1) + ": " + what + (last.empty() ? "" : "; the last good checkpoint is " + last) +
+                             ". A smaller `optimizer.learning_rate` or `optimizer.max_grad_norm` may help");
+  };
+  if (step == 0) evaluate();
+  bool early = false;
+  int64_t skipped = 0;
+  while (step < steps && !early && !(around.stop && *around.stop)) {
+    const double began = seconds();
+    const double rate = config.learning_rate * rate_at(config.schedule, step, steps, warmup, config.last_rate);
+    Metrics m;
+    try {
+      m = method->step(step, rate);
+    } catch (const std::domain_error& e) {
+      fail(std::string(e.what()) + ", so nothing was learned from it");
+    }
+    skipped = find(m, "skipped").value_or(0) > 0 ? skipped + 1 : 0;
+    if (skipped == kSkippedAtMost) fail("the gradients of " + std::to_string(skipped) + " steps in a row were not finite, and left out");
+    ++step;
+    const double took = seconds() - began;
+    m.emplace_back("learning_rate", rate);
+    m.emplace_back("seconds", took);
+    if (const auto tokens = find(m, "tokens")) m.emplace_back("tokens_per_second", *tokens / took);
+    if (around.step) around.step(step, m);
+    if (config.evaluation.every > 0 && step % config.evaluation.every == 0 && step < steps) {
+      evaluate();
+      early = config.evaluation.patience > 0 && worse >= config.evaluation.patience;
+    }
+    if (config.save_every > 0 && step % config.save_every == 0 && step < steps) save();
+  }
+  outcome.steps = step;
+  outcome.early = early;
+  outcome.stopped = step < steps && !early;
+  if (!outcome.stopped && !early) evaluate();
+  save();
+  if (!outcome.stopped) {
+    outcome.last = (out / "model").string();
+    if (around.save_model) around.save_model(outcome.last);
+  }
+  if (best_step >= 0) outcome.best = (out / "best").string();
+  return outcome;
+}
+
+}  // namespace ppc::train

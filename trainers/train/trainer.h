@@ -1,0 +1,61 @@
+// The loops: SFT, DPO, GRPO. Who knows games, files of weights and screens gives what is needed here.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/engine/json.h"
+#include "trainers/data/example.h"
+#include "trainers/train/arena.h"
+#include "trainers/train/config.h"
+
+namespace ppc::train {
+
+/// In the order in which they are shown. docs/training.md says what each means.
+using Metrics = std::vector<std::pair<std::string, double>>;
+
+/// What a run has beside its configuration.
+struct Surroundings {
+  learn::Learner& learner;
+  std::vector<data::Example> examples = {}, held_out = {};       // sft
+  std::vector<data::Pair> pairs = {}, held_out_pairs = {};       // dpo
+  Arena* arena = nullptr;                              // grpo
+  Arena* evaluation = nullptr;                         // what `evaluation.games` says; null: nothing
+  std::function<void()> publish = {};                  // from now on arenas play with the learner's weights of now
+  std::function<void(int64_t step, const Metrics&)> step = {};        // a step was taken
+  std::function<void(int64_t step, const Metrics&)> evaluated = {};
+  std::function<void(const std::string&)> note = {};                  // something that a person should know
+  std::function<void(const std::string& folder)> save_model = {};     // a model folder that plays as the learner does
+  const std::atomic<bool>* stop = nullptr;             // ends after this step, with a checkpoint
+};
+
+struct Outcome {
+  int64_t steps = 0;
+  std::string best, last;                              // folders of models
+  bool stopped = false;                                // before its end, by `stop`
+  bool early = false;                                  // by `evaluation.patience`
+};
+
+/// Trains. `resume`: goes on from the newest checkpoint of `config.output`, if there is one; else that folder must have none. Throws engine::InputError,
+/// engine::SystemError, and std::runtime_error where numbers stop being numbers; the last checkpoint stays.
+Outcome train(const Config&, Surroundings&, bool resume);
+
+/// Checkpoints of a run: folders `step-N`, whole or not there.
+class Checkpoints {
+ public:
+  /// Throws engine::SystemError where the folder cannot be made.
+  explicit Checkpoints(std::string folder, int64_t keep);
+  /// `write` is told a folder; then the checkpoint is there, and those that are too many are removed.
+  void save(int64_t step, const std::function<void(const std::string& folder)>& write);
+  /// The newest one's folder; empty: there is none.
+  std::string newest() const;
+
+ private:
+  std::vector<int64_t> steps() const;
+  std::string folder_;
+  int64_t keep_;
+};
+
+}  // namespace ppc::train
