@@ -11,7 +11,6 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 
 #include "runtime/engine/json.h"
 #include "tools/cli/arena.h"
@@ -20,9 +19,12 @@
 #include "tools/cli/progress.h"
 #include "tools/cli/train_config.h"
 #include "tools/cli/train_plan.h"
+#include "tools/cli/train_report.h"
 #include "trainers/data/read.h"
 #include "trainers/local/model.h"
 #include "trainers/nn/network.h"
+#include "trainers/report/events.h"
+#include "trainers/report/metrics.h"
 
 namespace ppc::cli {
 namespace {
@@ -221,35 +223,6 @@ void write_registry(const fs::path& folder, const std::string& name) {
   model::write_file_atomically((folder / "model_registry.json").string(), to_text(list, {.indent = 2, .nan_as_null = true}) + "\n");
 }
 
-class MetricsFile {
- public:
-  /// Goes on behind `step`; what an interrupted run wrote of later ones is removed.
-  MetricsFile(const std::string& path, int64_t step) : path_(path) {
-    std::string kept;
-    std::ifstream before(path, std::ios::binary);
-    for (std::string line; step > 0 && std::getline(before, line);) {
-      if (before.eof()) break;  // cut off
-      const Json j = parse_json(line, path);
-      if (const Json* s = j.find("step"); s && s->is_int() && s->as_int() <= step) kept += line + "\n";
-    }
-    before.close();
-    model::write_file_atomically(path, kept);
-    file_.open(path, std::ios::binary | std::ios::app);
-  }
-  void write(const char* kind, int64_t step, const Metrics& m) {
-    Json j = Json::object();
-    j.add("step", step);
-    j.add("kind", kind);
-    for (const auto& [key, value] : m) j.add(key, value);
-    file_ << to_text(j, {.indent = -1, .nan_as_null = true}) << "\n" << std::flush;
-    if (!file_) throw SystemError(path_ + ": cannot write");
-  }
-
- private:
-  std::string path_;
-  std::ofstream file_;
-};
-
 }  // namespace
 
 train::Outcome run_training(const Config& config, const TrainOptions& options) {
@@ -309,14 +282,21 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     around.publish = [&] { model->reload([&](const auto& take) { learner->weights(take); }); };
   }
 
-  MetricsFile metrics((fs::path(c.output) / "metrics.jsonl").string(), before);
+  report::MetricsFile metrics((fs::path(c.output) / "metrics.jsonl").string(), before ? before + 1 : 0);
+  report::EventFile events((fs::path(c.output) / "tensorboard").string(), before ? before + 1 : 0);
+  auto write = [&](int64_t step, const Metrics& m) {
+    const double time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    metrics.write(step, time, m);
+    events.scalars(step, time, m);
+    events.flush();
+  };
   model::write_file_atomically((fs::path(c.output) / "config.yaml").string(), config_text(config));
   around.step = [&](int64_t step, const Metrics& m) {
-    metrics.write("step", step, m);
+    write(step, m);
     shown.step(step, m);
   };
   around.evaluated = [&](int64_t step, const Metrics& m) {
-    metrics.write("evaluation", step, m);
+    write(step, m);
     std::string out = "evaluation behind step " + std::to_string(step) + ":";
     for (const char* key : {"eval/clemscore", "eval/played", "eval/score", "held_out/loss", "held_out/accuracy"})
       if (const double* v = find(m, key)) out += std::string(" ") + key + " " + (std::isnan(*v) ? "n/a" : rounded(*v, 3));
@@ -340,6 +320,7 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     ~Restore() { sigaction(SIGINT, &old, nullptr); }
   } restore{old};
   const train::Outcome outcome = train::train(c, around, options.resume);
+  write_report(config, outcome, config_text(config));
   shown.line(outcome.stopped ? "stopped behind step " + std::to_string(outcome.steps) + "; --resume goes on" : "done: " + std::to_string(outcome.steps) + " steps, " + outcome.last);
   return outcome;
 }
