@@ -183,7 +183,7 @@ def self_test():
                                     "compiler/codegen/y.h": '#include "compiler/codegen/x.h"\n',
                                     "compiler/driver/x.cpp": '#include "compiler/codegen/y.h"\n'}, "compiler/driver/x.cpp:1"),
         ("trainers use the compiler", {"trainers/x.cpp": '#include "compiler/base/a.h"\n'}, "trainers/x.cpp:1"),
-        ("anything uses trainers", {"tools/x.cpp": '#include "trainers/t.h"\n'}, "tools/x.cpp:1"),
+        ("the runtime uses trainers", {"runtime/players/x.cpp": '#include "trainers/t.h"\n'}, "runtime/players/x.cpp:1"),
         ("runtime links the compiler", {"runtime/text/CMakeLists.txt": "ppc_library(ppc_rt SOURCES a.cpp\n  DEPENDS ppc_base)\n"},
          "runtime/text/CMakeLists.txt:1"),
         ("LLVM linked outside codegen", {"compiler/interp/CMakeLists.txt": "\ntarget_link_libraries(ppc_interp PRIVATE LLVM)\n"},
