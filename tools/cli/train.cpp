@@ -10,7 +10,9 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "runtime/engine/json.h"
 #include "tools/cli/arena.h"
@@ -223,11 +225,34 @@ void write_registry(const fs::path& folder, const std::string& name) {
   model::write_file_atomically((folder / "model_registry.json").string(), to_text(list, {.indent = 2, .nan_as_null = true}) + "\n");
 }
 
+/// As torchrun, and Slurm's scripts, say it.
+learn::GroupOptions group_of_environment() {
+  learn::GroupOptions o;
+  auto number = [](const char* name, int otherwise, int low, int high) {
+    const char* text = std::getenv(name);
+    if (!text || !*text) return otherwise;
+    char* end = nullptr;
+    const long value = std::strtol(text, &end, 10);
+    if (*end || value < low || value > high) throw InputError(std::string(name) + ": expected a number from " + std::to_string(low) + " to " + std::to_string(high) + ", found `" + text + "`");
+    return static_cast<int>(value);
+  };
+  o.world = number("WORLD_SIZE", 1, 1, 1'000'000);
+  o.rank = number("RANK", 0, 0, o.world - 1);
+  o.port = number("MASTER_PORT", o.port, 1, 65535);
+  if (const char* address = std::getenv("MASTER_ADDR"); address && *address) o.address = address;
+  o.timeout = number("PPC_GROUP_TIMEOUT", static_cast<int>(o.timeout), 1, 1'000'000);
+  return o;
+}
+
 }  // namespace
 
 train::Outcome run_training(const Config& config, const TrainOptions& options) {
   Config c = config;
   c.model = local::model_folder(c.model);
+  c.learner.group = group_of_environment();
+  const bool first = c.learner.group.rank == 0;  // who writes and shows
+  if (c.learner.device == "cuda" && c.learner.group.world > 1)
+    if (const char* local = std::getenv("LOCAL_RANK")) c.learner.device += ":" + std::string(local);
   const std::unique_ptr<learn::Learner> learner = learn::load_learner(c.model, c.learner);
   if (!c.adapter.empty()) learner->load_adapter(c.adapter);
   const int64_t room = learner->config().max_position_embeddings;
@@ -238,7 +263,7 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     const Json state = load_json(newest + "/trainer.json");
     if (const Json* s = state.find("step"); s && s->is_int()) before = s->as_int();
   }
-  Shown shown(before, c.steps, options.quiet);
+  Shown shown(before, c.steps, options.quiet || !first);
   train::Surroundings around{.learner = *learner};
 
   if (c.method == Method::Sft) {
@@ -282,15 +307,20 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     around.publish = [&] { model->reload([&](const auto& take) { learner->weights(take); }); };
   }
 
-  report::MetricsFile metrics((fs::path(c.output) / "metrics.jsonl").string(), before ? before + 1 : 0);
-  report::EventFile events((fs::path(c.output) / "tensorboard").string(), before ? before + 1 : 0);
+  std::optional<report::MetricsFile> metrics;
+  std::optional<report::EventFile> events;
+  if (first) {
+    metrics.emplace((fs::path(c.output) / "metrics.jsonl").string(), before ? before + 1 : 0);
+    events.emplace((fs::path(c.output) / "tensorboard").string(), before ? before + 1 : 0);
+    model::write_file_atomically((fs::path(c.output) / "config.yaml").string(), config_text(config));
+  }
   auto write = [&](int64_t step, const Metrics& m) {
+    if (!first) return;
     const double time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-    metrics.write(step, time, m);
-    events.scalars(step, time, m);
-    events.flush();
+    metrics->write(step, time, m);
+    events->scalars(step, time, m);
+    events->flush();
   };
-  model::write_file_atomically((fs::path(c.output) / "config.yaml").string(), config_text(config));
   around.step = [&](int64_t step, const Metrics& m) {
     write(step, m);
     shown.step(step, m);
@@ -304,6 +334,7 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
   };
   around.note = [&](const std::string& text) { shown.line(text); };
   around.save_model = [&](const std::string& folder) {
+    if (!first) return;
     copy_rest(c.model, folder);
     learner->save_weights(folder);
     write_registry(folder, fs::path(fs::absolute(c.output).lexically_normal()).filename().string());
@@ -320,7 +351,7 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     ~Restore() { sigaction(SIGINT, &old, nullptr); }
   } restore{old};
   const train::Outcome outcome = train::train(c, around, options.resume);
-  write_report(config, outcome, config_text(config));
+  if (first) write_report(config, outcome, config_text(config));
   shown.line(outcome.stopped ? "stopped behind step " + std::to_string(outcome.steps) + "; --resume goes on" : "done: " + std::to_string(outcome.steps) + " steps, " + outcome.last);
   return outcome;
 }
@@ -383,7 +414,7 @@ int train_verb(const Args& args) {
     j.add("stopped", outcome.stopped);
     j.add("early", outcome.early);
     std::printf("%s\n", to_text(j).c_str());
-  } else if (!outcome.last.empty()) {
+  } else if (!outcome.last.empty() && !std::getenv("RANK")) {
     std::printf("%s\n", outcome.last.c_str());
   }
   return outcome.stopped ? 3 : 0;

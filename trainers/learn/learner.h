@@ -37,6 +37,14 @@ struct AdamOptions {
   double weight_decay = 0;
 };
 
+/// The processes of a run, each with a part of every batch. By torchrun's environment: RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT.
+struct GroupOptions {
+  int rank = 0, world = 1;
+  std::string address = "127.0.0.1";        // where process 0 listens
+  int port = 29500;
+  double timeout = 600;                     // seconds without a word from another process
+};
+
 struct LearnerOptions {
   std::string device = "cpu";               // "cpu", "cuda", "cuda:1"
   std::string precision = "float32";        // of the weights that are multiplied: "float32", "bfloat16" (masters, moments and sums are
@@ -45,6 +53,7 @@ struct LearnerOptions {
   bool gradient_checkpointing = false;      // layers are computed again on the way back instead of kept
   std::optional<LoraOptions> lora = {};     // none: all weights are trained
   AdamOptions adam = {};
+  GroupOptions group = {};
   uint64_t seed = 0;                        // of LoRA's beginnings and dropout
 };
 
@@ -81,9 +90,14 @@ class Learner {
     double gradient_norm = 0;               // of all gradients together, before they were clipped
     bool skipped = false;                   // it was not finite: nothing was changed
   };
-  /// Clips the gradients to a norm of `max_norm` (0: does not), takes a step, and forgets them.
+  /// Adds up the gradients of all processes, clips them to a norm of `max_norm` (0: does not), takes a step, and forgets them. Every process has the
+  /// moments of a part of the weights only, and steps that.
   virtual Step step(double learning_rate, double max_norm) = 0;
   virtual int64_t trained_weights() const = 0;  // how many numbers are trained
+
+  /// What every process says, in their order; all call it at the same place, as they do `step`, `save_state` and `load_state`. Alone: what it was told.
+  /// Throws std::runtime_error where another process is gone.
+  virtual std::vector<std::string> exchange(const std::string& mine) { return {mine}; }
 
   /// All weights as they play, merged, with Hugging Face's names: f(view) for each, good during the call.
   virtual void weights(const std::function<void(const model::TensorView&)>&) = 0;
@@ -95,7 +109,7 @@ class Learner {
   virtual void load_adapter(const std::string& folder) = 0;
 
   /// All that goes on changing: trained weights, moments, random states, the reference if one is kept. A step after `load_state` is the
-  /// step that would have come, bit for bit.
+  /// step that would have come, bit for bit. Process 0 writes; a state may be read by another number of processes.
   virtual void save_state(const std::string& file) = 0;
   virtual void load_state(const std::string& file) = 0;
 

@@ -14,6 +14,7 @@
 #include "trainers/nn/adam.h"
 #include "trainers/nn/devices.h"
 #include "trainers/nn/flat.h"
+#include "trainers/nn/group.h"
 #include "trainers/nn/pass.h"
 #include "trainers/nn/random_model.h"
 
@@ -74,6 +75,9 @@ class TorchLearner final : public learn::Learner {
       : options_(o), config_(model::load_config(folder)), device_(device_of(o.device)), dtype_(precision_of(o.precision)),
         wide_(dtype_ == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32), layout_(layout_of(config_)), pass_(config_, device_, dtype_) {
     const Entry entry(*this);
+    const learn::GroupOptions& g = o.group;
+    if (g.world < 1 || g.rank < 0 || g.rank >= g.world) throw std::invalid_argument("process " + std::to_string(g.rank) + " of " + std::to_string(g.world) + ": there is no such");
+    if (g.world > 1) group_ = join(g, device_);
     if (o.lora) targets_ = targets_of(*o.lora);
     const model::Weights files = model::Weights::open(folder);
     const Tensor flat = at::zeros({layout_.size}, options(o.lora ? dtype_ : wide_));
@@ -85,12 +89,12 @@ class TorchLearner final : public learn::Learner {
       // As PEFT begins: A Kaiming-uniform with a = √5, that is within 1 / √inputs, and B 0.
       for (const Place& p : adapter_layout_.places)
         if (p.name.ends_with("lora_A.weight")) fill_uniform(part(all, p), p.name, o.seed, 1 / std::sqrt(static_cast<double>(p.shape[1])));
-      trained_.make(all, adapter_layout_.decaying);
+      trained_.make(all, adapter_layout_.decaying, g.rank, g.world);
       adapters_ = AdapterView(adapter_layout_, config_, all.to(dtype_));
       adapter_gradients_ = AdapterView(adapter_layout_, config_, trained_.gradients);
       gradients_ = ModelView(layout_, config_, {});
     } else {
-      trained_.make(flat, layout_.decaying);
+      trained_.make(flat, layout_.decaying, g.rank, g.world);
       gradients_ = ModelView(layout_, config_, trained_.gradients);
       adapter_gradients_ = AdapterView({}, config_, {});
     }
@@ -149,11 +153,17 @@ class TorchLearner final : public learn::Learner {
     const Entry entry(*this);
     return guarded([&] {
       Step out;
+      if (group_) group_->sum(trained_.gradients);
       out.gradient_norm = trained_.gradient_norm();
       out.skipped = !std::isfinite(out.gradient_norm);
       if (!out.skipped) {
         // As torch.nn.utils.clip_grad_norm_.
         trained_.step(options_.adam, learning_rate, max_norm > 0 ? std::min(1.0, max_norm / (out.gradient_norm + 1e-6)) : 1);
+        // Each process has stepped its part.
+        for (int r = 0; group_ && r < options_.group.world; ++r) {
+          const auto [from, to] = Trained::shard(trained_.weights.numel(), r, options_.group.world);
+          if (to > from) group_->broadcast(trained_.weights.narrow(0, from, to - from), r);
+        }
         refresh();
       }
       trained_.gradients.zero_();
@@ -161,6 +171,8 @@ class TorchLearner final : public learn::Learner {
       return out;
     });
   }
+
+  std::vector<std::string> exchange(const std::string& mine) override { return group_ ? group_->exchange(mine) : std::vector<std::string>{mine}; }
 
   int64_t trained_weights() const override { return options_.lora ? adapter_layout_.numbers : layout_.numbers; }
 
@@ -242,9 +254,11 @@ class TorchLearner final : public learn::Learner {
       if (host.scalar_type() == torch::kFloat64) v.shape = {2 * host.numel()};  // bits are bits
       views.push_back(std::move(v));
     };
+    const Tensor first = whole(trained_.first), second = whole(trained_.second);
+    if (options_.group.rank != 0) return;
     add("weights", trained_.weights);
-    add("first", trained_.first);
-    add("second", trained_.second);
+    add("first", first);
+    add("second", second);
     if (accumulated_) add("gradients", trained_.gradients);
     if (reference_.defined()) add("reference", reference_);
     model::write_safetensors(file, views, {{"format", kStateFormat}, {"of", identity()}, {"steps", std::to_string(trained_.steps)}, {"passes", std::to_string(passes_)}});
@@ -274,14 +288,14 @@ class TorchLearner final : public learn::Learner {
       return torch::from_blob(const_cast<std::byte*>(v.data.data()), {like.numel()}, at::TensorOptions().dtype(like.scalar_type()));
     };
     // All is looked at before anything changes.
-    const Tensor weights = read("weights", trained_.weights), first = read("first", trained_.first), second = read("second", trained_.second);
+    const Tensor weights = read("weights", trained_.weights), first = read("first", trained_.weights), second = read("second", trained_.weights);
     const bool accumulated = files.find("gradients"), reference = files.find("reference");
     const Tensor gradients = accumulated ? read("gradients", trained_.gradients) : Tensor();
     const Tensor kept = reference ? read("reference", options_.lora ? adapters_.flat : weights_.flat) : Tensor();
     guarded([&] {
       trained_.weights.copy_(weights);
-      trained_.first.copy_(first);
-      trained_.second.copy_(second);
+      trained_.first.copy_(first.narrow(0, trained_.from, trained_.to - trained_.from));
+      trained_.second.copy_(second.narrow(0, trained_.from, trained_.to - trained_.from));
       accumulated ? trained_.gradients.copy_(gradients) : trained_.gradients.zero_();
       reference_ = reference ? kept.to(device_, kept.scalar_type(), false, true) : Tensor();
       trained_.steps = steps;
@@ -315,6 +329,18 @@ class TorchLearner final : public learn::Learner {
   std::optional<Adapters> adapters(const AdapterView& view) const {
     if (!options_.lora) return std::nullopt;
     return Adapters{view, options_.lora->alpha / static_cast<double>(options_.lora->r), options_.lora->dropout, options_.seed * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(passes_)};
+  }
+
+  /// Moments of all weights, of which each process has a part.
+  Tensor whole(const Tensor& part) {
+    if (!group_) return part;
+    const Tensor all = guarded([&] {
+      Tensor t = at::zeros_like(trained_.weights);
+      t.narrow(0, trained_.from, trained_.to - trained_.from).copy_(part);
+      return t;
+    });
+    group_->sum(all);
+    return all;
   }
 
   /// What is multiplied, after what is trained has changed.
@@ -406,6 +432,7 @@ class TorchLearner final : public learn::Learner {
   ModelView weights_, gradients_;
   AdapterView adapters_, adapter_gradients_;
   Trained trained_;
+  std::unique_ptr<Group> group_;    // of several processes
   Tensor reference_;                // all weights, or all adapters, as they are multiplied
   Pass pass_;
   int64_t passes_ = 0;

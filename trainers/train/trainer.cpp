@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <numbers>
@@ -39,6 +40,12 @@ namespace {
 
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+std::optional<double> find(const Metrics& m, const std::string& name) {
+  for (const auto& [key, value] : m)
+    if (key == name) return value;
+  return {};
+}
+
 int64_t trained_tokens(const Example& e) { return std::count(e.trained.begin(), e.trained.end(), uint8_t{1}); }
 
 learn::Sequence sequence_of(const Example& e, double temperature = 1) { return {e.ids, e.trained, temperature}; }
@@ -71,6 +78,65 @@ std::vector<std::vector<double>> logprobs(Learner& learner, const std::vector<le
   }
   return out;
 }
+
+/// Sums over all processes of a run, by name; "max …" are the greatest.
+using Sums = std::map<std::string, double>;
+
+/// The processes of a run. Alone, nothing is done.
+class Processes {
+ public:
+  Processes(Learner& learner, const learn::GroupOptions& o) : learner_(learner), rank_(static_cast<size_t>(o.rank)), world_(static_cast<size_t>(o.world)) {}
+  bool first() const { return rank_ == 0; }
+  bool mine(size_t i) const { return i % world_ == rank_; }
+  size_t rank() const { return rank_; }
+  size_t world() const { return world_; }
+
+  /// Each says some numbers; all of them, a list of each process.
+  std::vector<std::vector<double>> exchange(const std::vector<double>& mine) const {
+    if (world_ == 1) return {mine};
+    std::vector<std::vector<double>> out;
+    for (const std::string& bytes : learner_.exchange(std::string(reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(double)))) {
+      out.emplace_back(bytes.size() / sizeof(double));
+      std::memcpy(out.back().data(), bytes.data(), bytes.size());
+    }
+    return out;
+  }
+  Sums sum(const Sums& mine) const {
+    if (world_ == 1) return mine;
+    std::string said;
+    for (const auto& [name, value] : mine) {
+      said += name + '\n';
+      said.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    Sums out;
+    for (const std::string& bytes : learner_.exchange(said))
+      for (size_t at = 0; at < bytes.size();) {
+        const size_t end = bytes.find('\n', at);
+        const std::string name = bytes.substr(at, end - at);
+        double value = 0;
+        std::memcpy(&value, bytes.data() + end + 1, sizeof value);
+        at = end + 1 + sizeof value;
+        const auto [known, is_new] = out.emplace(name, value);
+        if (!is_new) known->second = name.rfind("max ", 0) == 0 ? std::max(known->second, value) : known->second + value;
+      }
+    return out;
+  }
+  /// f(i), `width` numbers, for each i below n; every process makes some.
+  std::vector<double> deal(size_t n, size_t width, const std::function<std::vector<double>(const std::vector<size_t>&)>& f) const {
+    std::vector<size_t> some;
+    for (size_t i = 0; i < n; ++i)
+      if (mine(i)) some.push_back(i);
+    const auto all = exchange(f(some));
+    std::vector<double> out(n * width);
+    for (size_t i = 0; i < n; ++i)
+      std::copy_n(all[i % world_].begin() + static_cast<ptrdiff_t>(i / world_ * width), width, out.begin() + static_cast<ptrdiff_t>(i * width));
+    return out;
+  }
+
+ private:
+  Learner& learner_;
+  size_t rank_, world_;
+};
 
 /// What is different between the methods.
 class Learning {
@@ -106,7 +172,10 @@ data::BatchOptions batch_options(const Config& c) {
   o.examples = c.batch;
   // These two sort all pairs of a step.
   const bool all = c.method == Method::Dpo && (c.dpo.loss == "aot" || c.dpo.loss == "aot_unpaired");
+  if (all && c.learner.group.world > 1) throw InputError(c.file + ": dpo.loss: `" + c.dpo.loss + "` sorts all pairs of a step, and so goes with one process only");
   o.at_once = all ? 0 : c.batch_tokens;
+  o.rank = c.learner.group.rank;
+  o.world = c.learner.group.world;
   o.seed = c.seed;
   o.weights = c.data.weights;
   return o;
@@ -122,7 +191,7 @@ int64_t steps_of(const Config& c, const data::Batches& batches) {
 class Sft final : public Learning {
  public:
   Sft(const Config& c, Surroundings& s)
-      : config_(c), learner_(s.learner), examples_(s.examples), held_out_(s.held_out), loss_(objective::parse<objective::SupervisedLoss>(c.sft_loss)),
+      : config_(c), learner_(s.learner), processes_(s.learner, c.learner.group), examples_(s.examples), held_out_(s.held_out), loss_(objective::parse<objective::SupervisedLoss>(c.sft_loss)),
         batches_(data::items_of(s.examples), batch_options(c)) {}
   int64_t steps() const override { return steps_of(config_, batches_); }
 
@@ -144,7 +213,8 @@ class Sft final : public Learning {
     }
     const Learner::Step step = learner_.step(rate, config_.max_grad_norm);
     const double n = static_cast<double>(std::max<int64_t>(totals.tokens, 1));
-    return {{"loss", loss}, {"perplexity", std::exp(-sum / n)}, {"entropy", entropy / n}, {"gradient_norm", step.gradient_norm}, {"skipped", step.skipped},
+    Sums sums = processes_.sum({{"loss", loss}, {"sum", sum}, {"entropy", entropy}});
+    return {{"loss", sums["loss"]}, {"perplexity", std::exp(-sums["sum"] / n)}, {"entropy", sums["entropy"] / n}, {"gradient_norm", step.gradient_norm}, {"skipped", step.skipped},
             {"epoch", static_cast<double>(batch.from.epoch) + static_cast<double>(batch.from.index) / static_cast<double>(batches_.size())},
             {"examples", static_cast<double>(totals.sequences)}, {"trained_tokens", static_cast<double>(totals.tokens)}, {"tokens", static_cast<double>(tokens)}};
   }
@@ -152,12 +222,13 @@ class Sft final : public Learning {
   Metrics evaluate() override {
     if (held_out_.empty()) return {};
     std::vector<learn::Sequence> sequences;
-    for (const Example& e : held_out_) sequences.push_back(sequence_of(e));
-    double sum = 0;
-    size_t n = 0;
+    for (size_t i = 0; i < held_out_.size(); ++i)
+      if (processes_.mine(i)) sequences.push_back(sequence_of(held_out_[i]));
+    double sum = 0, n = 0;
     for (const auto& l : logprobs(learner_, sequences, learn::Policy::Current, config_.batch_tokens))
       for (const double x : l) sum -= x, ++n;
-    return {{"held_out/loss", sum / static_cast<double>(std::max<size_t>(n, 1))}};
+    Sums sums = processes_.sum({{"loss", sum}, {"n", n}});
+    return {{"held_out/loss", sums["loss"] / std::max(sums["n"], 1.0)}};
   }
 
   Json state() const override { return position_json(batches_.position()); }
@@ -166,6 +237,7 @@ class Sft final : public Learning {
  private:
   const Config& config_;
   Learner& learner_;
+  const Processes processes_;
   const std::vector<Example>&examples_, &held_out_;
   objective::SupervisedLoss loss_;
   data::Batches batches_;
@@ -174,7 +246,7 @@ class Sft final : public Learning {
 class Dpo final : public Learning {
  public:
   Dpo(const Config& c, Surroundings& s)
-      : config_(c), learner_(s.learner), pairs_(s.pairs), held_out_(s.held_out_pairs), batches_(data::items_of(s.pairs), batch_options(c)) {
+      : config_(c), learner_(s.learner), processes_(s.learner, c.learner.group), pairs_(s.pairs), held_out_(s.held_out_pairs), batches_(data::items_of(s.pairs), batch_options(c)) {
     options_.loss = objective::parse<objective::PreferenceLoss>(c.dpo.loss);
     options_.beta = c.dpo.beta;
     options_.label_smoothing = c.dpo.label_smoothing;
@@ -218,6 +290,10 @@ class Dpo final : public Learning {
       });
     }
     const Learner::Step step = learner_.step(rate, config_.max_grad_norm);
+    Sums sums = processes_.sum({{"loss", loss}, {"tokens", tokens}, {"trained", trained}, {"pairs", static_cast<double>(m.pairs)}, {"chosen", m.chosen_reward}, {"rejected", m.rejected_reward},
+                                {"accuracy", m.accuracy}, {"chosen_logprob", m.chosen_logprob}, {"rejected_logprob", m.rejected_logprob}});
+    loss = sums["loss"], tokens = sums["tokens"], trained = sums["trained"];
+    m = {static_cast<int64_t>(sums["pairs"]), sums["chosen"], sums["rejected"], sums["accuracy"], sums["chosen_logprob"], sums["rejected_logprob"]};
     // BCO's shift: the mean of all rewards so far.
     rewards_ += m.chosen_reward + m.rejected_reward;
     rewarded_ += 2 * m.pairs;
@@ -280,18 +356,21 @@ class Dpo final : public Learning {
   }
   /// Of each pair's chosen and rejected.
   std::vector<double> sums(const std::vector<Pair>& pairs, learn::Policy policy) {
-    std::vector<learn::Sequence> sequences;
-    for (const Pair& p : pairs) sequences.push_back(sequence_of(p.chosen)), sequences.push_back(sequence_of(p.rejected));
-    std::vector<double> out;
-    for (const auto& l : logprobs(learner_, sequences, policy, config_.batch_tokens)) {
-      out.push_back(0);
-      for (const double x : l) out.back() += x;
-    }
-    return out;
+    return processes_.deal(pairs.size(), 2, [&](const std::vector<size_t>& mine) {
+      std::vector<learn::Sequence> sequences;
+      for (const size_t i : mine) sequences.push_back(sequence_of(pairs[i].chosen)), sequences.push_back(sequence_of(pairs[i].rejected));
+      std::vector<double> out;
+      for (const auto& l : logprobs(learner_, sequences, policy, config_.batch_tokens)) {
+        out.push_back(0);
+        for (const double x : l) out.back() += x;
+      }
+      return out;
+    });
   }
 
   const Config& config_;
   Learner& learner_;
+  const Processes processes_;
   const std::vector<Pair>&pairs_, &held_out_;
   objective::PreferenceOptions options_;
   data::Batches batches_;
@@ -302,7 +381,7 @@ class Dpo final : public Learning {
 
 class Grpo final : public Learning {
  public:
-  Grpo(const Config& c, Surroundings& s) : config_(c), grpo_(c.grpo), learner_(s.learner), around_(s), taken_(s.arena->games().size()) {
+  Grpo(const Config& c, Surroundings& s) : config_(c), grpo_(c.grpo), learner_(s.learner), processes_(s.learner, c.learner.group), around_(s), taken_(s.arena->games().size()) {
     options_.loss = objective::parse<objective::PolicyLoss>(grpo_.loss);
     options_.level = objective::parse<objective::Level>(grpo_.level);
     options_.epsilon = grpo_.epsilon;
@@ -318,13 +397,13 @@ class Grpo final : public Learning {
   }
   int64_t steps() const override { return config_.steps; }
 
-  Metrics step(int64_t index, double rate) override {
+  Metrics step(int64_t, double rate) override {
     const double began = seconds();
     Metrics out;
     rows_.clear();
-    gather(index, out);
+    gather(out);
     const double played = seconds();
-    if (rows_.empty()) {
+    if (nothing_) {
       if (++in_vain_ >= kInVain)
         throw InputError(std::to_string(kInVain) + " steps in a row the members of every group fared alike, so that there was nothing to learn from" +
                          (last_reason_.empty() ? "" : "; the last episode ended: " + last_reason_) +
@@ -388,87 +467,110 @@ class Grpo final : public Learning {
     return g;
   }
 
-  void gather(int64_t, Metrics& out) {
+  void gather(Metrics& out) {
     around_.publish();
-    int64_t wanted = grpo_.groups, played_groups = 0, flat = 0, episodes = 0, ended = 0, won = 0, replies = 0, cut = 0, tokens = 0, sequences = 0, unforked = 0;
-    double rewards = 0, squares = 0, deviation = 0, scores = 0;
-    int64_t useful = 0;
-    std::map<std::string, int64_t> violations;
-    // By game: episodes, played to the end, sum of rewards.
-    std::map<std::string, std::array<double, 3>> by_game;
+    int64_t wanted = grpo_.groups, played_groups = 0, kept = 0;
+    Sums sums;
+    std::vector<double> values;
+    std::vector<int64_t> groups_of;
     while (wanted > 0 && played_groups < grpo_.groups * grpo_.resample) {
       std::vector<Group> groups;
-      for (int64_t i = 0; i < std::min(wanted, grpo_.groups * grpo_.resample - played_groups); ++i) groups.push_back(next_group());
-      played_groups += static_cast<int64_t>(groups.size());
+      for (int64_t i = 0; i < std::min(wanted, grpo_.groups * grpo_.resample - played_groups); ++i) {
+        const Group g = next_group();
+        if (processes_.mine(static_cast<size_t>(i))) groups.push_back(g);
+      }
+      played_groups += std::min(wanted, grpo_.groups * grpo_.resample - played_groups);
       auto results = around_.arena->play(groups);
+      Sums wave;
       for (size_t g = 0; g < groups.size(); ++g) {
         // A role at a time: what is compared are members that did the same thing.
         std::map<std::string, std::vector<std::pair<double, Part*>>> roles;
+        const std::string game = around_.arena->games()[groups[g].game].name;
         for (Played& p : results[g]) {
-          ++episodes;
-          ended += p.outcome != "aborted";
-          won += p.outcome == "won";
-          scores += std::isnan(p.score) ? 0 : p.score;
-          replies += p.replies;
-          cut += p.length_cut;
+          wave["episodes"] += 1;
+          wave["ended"] += p.outcome != "aborted";
+          wave["won"] += p.outcome == "won";
+          wave["score"] += std::isnan(p.score) ? 0 : p.score;
+          wave["replies"] += static_cast<double>(p.replies);
+          wave["cut"] += static_cast<double>(p.length_cut);
           if (!p.reason.empty()) last_reason_ = p.reason;
-          for (const auto& [rule, n] : p.violations) violations[rule] += n;
-          auto& game = by_game[around_.arena->games()[groups[g].game].name];
-          game[0] += 1;
-          game[1] += p.outcome != "aborted";
+          for (const auto& [rule, n] : p.violations) wave["violations/" + rule] += static_cast<double>(n);
+          wave["game episodes/" + game] += 1;
+          wave["game ended/" + game] += p.outcome != "aborted";
           for (Part& part : p.parts) {
             const double reward = grpo_.score_weight * part.example.origin.reward + grpo_.reward_weight * part.rewards;
-            rewards += reward;
-            squares += reward * reward;
-            game[2] += reward / static_cast<double>(p.parts.size());
-            ++sequences;
+            wave["rewards"] += reward;
+            wave["squares"] += reward * reward;
+            wave["game rewards/" + game] += reward / static_cast<double>(p.parts.size());
+            wave["parts"] += 1;
             roles[part.role].emplace_back(reward, &part);
           }
         }
-        unforked += groups[g].fork_round && results[g].size() < 2;
+        wave["unforked"] += groups[g].fork_round && results[g].size() < 2;
         bool teaches = false;
         for (auto& [role, members] : roles) {
           if (members.size() < 2) continue;
           double mean = 0, variance = 0;
           for (const auto& m : members) mean += m.first / static_cast<double>(members.size());
           for (const auto& m : members) variance += (m.first - mean) * (m.first - mean) / static_cast<double>(members.size() - 1);
-          deviation += std::sqrt(variance);
+          wave["deviation"] += std::sqrt(variance);
           if (variance < 1e-18) continue;
           teaches = true;
           for (const auto& m : members) {
             Row row;
             row.example = std::move(m.second->example);
-            values_.push_back(m.first);
-            members_of_.push_back(useful);
+            values.push_back(m.first);
+            groups_of.push_back(kept);
+            wave["rows"] += 1;
+            wave["trained"] += static_cast<double>(trained_tokens(row.example));
             rows_.push_back(std::move(row));
           }
-          ++useful;
+          ++kept;
         }
-        wanted -= teaches;
-        flat += !teaches;
+        wave["teach"] += teaches;
+      }
+      for (const auto& [name, value] : processes_.sum(wave)) sums[name] += value;
+      wanted = grpo_.groups - static_cast<int64_t>(std::llround(sums["teach"]));
+    }
+    nothing_ = sums["rows"] == 0;
+    judge(values, groups_of);
+    const double n = std::max(sums["episodes"], 1.0), parts = std::max(sums["parts"], 1.0), ended = sums["ended"], groups = static_cast<double>(played_groups);
+    const double reward = sums["rewards"] / parts;
+    out.insert(out.end(), {{"reward", reward}, {"reward_deviation", std::sqrt(std::max(0.0, sums["squares"] / parts - reward * reward))}, {"group_deviation", sums["deviation"] / groups},
+                           {"played", 100 * ended / n}, {"won", 100 * sums["won"] / n}, {"score", ended > 0 ? sums["score"] / ended : std::numeric_limits<double>::quiet_NaN()},
+                           {"episodes", n}, {"groups", groups}, {"flat_groups", groups - sums["teach"]}, {"sequences", sums["rows"]}, {"trained_tokens", sums["trained"]},
+                           {"reply_cut", sums["replies"] > 0 ? sums["cut"] / sums["replies"] : 0}, {"replies", sums["replies"] / n}});
+    if (grpo_.baseline == "turn") out.emplace_back("unforked_groups", sums["unforked"]);
+    for (const Arena::Game& g : around_.arena->games()) {
+      const double episodes = sums["game episodes/" + g.name];
+      // The same game may stand there several times.
+      if (episodes == 0 || find(out, "reward/" + g.name)) continue;
+      out.emplace_back("reward/" + g.name, sums["game rewards/" + g.name] / episodes);
+      out.emplace_back("played/" + g.name, 100 * sums["game ended/" + g.name] / episodes);
+    }
+    for (const auto& [name, value] : sums)
+      if (name.rfind("violations/", 0) == 0) out.emplace_back(name, value / n);
+  }
+
+  /// The rows' advantages. A deviation may be that of the whole batch, so all processes tell their rewards.
+  void judge(const std::vector<double>& values, const std::vector<int64_t>& groups_of) {
+    std::vector<double> mine;
+    for (size_t i = 0; i < values.size(); ++i) mine.push_back(values[i]), mine.push_back(static_cast<double>(groups_of[i]));
+    std::vector<double> all;
+    std::vector<int64_t> ids;
+    size_t begin = 0;
+    const auto said = processes_.exchange(mine);
+    for (size_t r = 0; r < said.size(); ++r) {
+      if (r == processes_.rank()) begin = all.size();
+      for (size_t i = 0; i < said[r].size(); i += 2) {
+        all.push_back(said[r][i]);
+        ids.push_back(static_cast<int64_t>(said[r][i + 1]) * static_cast<int64_t>(said.size()) + static_cast<int64_t>(r));
       }
     }
-    if (!rows_.empty()) {
-      const double one[] = {1};
-      const objective::Advantages a = objective::advantages(values_, one, members_of_, {.scale = scale_});
-      for (size_t i = 0; i < rows_.size(); ++i) rows_[i].advantage = a.values[i];
-    }
-    values_.clear();
-    members_of_.clear();
-    for (const Row& r : rows_) tokens += trained_tokens(r.example);
-    const double n = static_cast<double>(std::max<int64_t>(episodes, 1)), rows = static_cast<double>(std::max<int64_t>(sequences, 1));
-    out.insert(out.end(), {{"reward", rewards / rows}, {"reward_deviation", std::sqrt(std::max(0.0, squares / rows - rewards * rewards / rows / rows))},
-                           {"group_deviation", deviation / static_cast<double>(std::max<int64_t>(played_groups, 1))}, {"played", 100.0 * static_cast<double>(ended) / n},
-                           {"won", 100.0 * static_cast<double>(won) / n}, {"score", ended ? scores / static_cast<double>(ended) : std::numeric_limits<double>::quiet_NaN()},
-                           {"episodes", n}, {"groups", static_cast<double>(played_groups)}, {"flat_groups", static_cast<double>(flat)}, {"sequences", static_cast<double>(rows_.size())},
-                           {"trained_tokens", static_cast<double>(tokens)}, {"reply_cut", replies ? static_cast<double>(cut) / static_cast<double>(replies) : 0},
-                           {"replies", static_cast<double>(replies) / n}});
-    if (grpo_.baseline == "turn") out.emplace_back("unforked_groups", static_cast<double>(unforked));
-    for (const auto& [name, v] : by_game) {
-      out.emplace_back("reward/" + name, v[2] / v[0]);
-      out.emplace_back("played/" + name, 100 * v[1] / v[0]);
-    }
-    for (const auto& [rule, count] : violations) out.emplace_back("violations/" + rule, static_cast<double>(count) / n);
+    if (all.empty()) return;
+    const double one[] = {1};
+    const objective::Advantages a = objective::advantages(all, one, ids, {.scale = scale_});
+    for (size_t i = 0; i < rows_.size(); ++i) rows_[i].advantage = a.values[begin + i];
   }
 
   void update(double rate, Metrics& out) {
@@ -484,6 +586,8 @@ class Grpo final : public Learning {
       for (size_t i = 0; i < r.example.ids.size(); ++i)
         if (r.example.trained[i]) r.sampled.push_back(r.example.logprobs[i]);
     }
+    Sums all = processes_.sum({{"sequences", static_cast<double>(totals.sequences)}, {"tokens", static_cast<double>(totals.tokens)}});
+    totals = {static_cast<int64_t>(all["sequences"]), static_cast<int64_t>(all["tokens"])};
     // With one update the weights of now are those that the ratio is taken against.
     if (grpo_.updates > 1) {
       auto old = logprobs(learner_, sequences, learn::Policy::Current, config_.batch_tokens);
@@ -520,75 +624,77 @@ class Grpo final : public Learning {
       norm += step.gradient_norm;
       skipped += step.skipped;
     }
-    const double updates = static_cast<double>(grpo_.updates), tokens = static_cast<double>(m.tokens);
-    int64_t all = 0;
-    for (const int64_t n : lengths) all += n;
-    out.insert(out.end(), {{"loss", loss / updates}, {"entropy", entropy / tokens}, {"gradient_norm", norm / updates}, {"skipped", skipped}, {"ratio", m.mean(m.ratio)},
-                           {"ratio_max", m.ratio_max}, {"clipped_low", m.mean(static_cast<double>(m.clipped_low))}, {"clipped_high", m.mean(static_cast<double>(m.clipped_high))},
-                           {"old_kl", m.mean(m.old_kl)}, {"sampler_gap", m.mean(m.sampler_gap)}, {"sampler_gap_max", m.sampler_gap_max},
-                           {"effective_sample_size", m.effective_sample_size()}, {"tokens", updates * static_cast<double>(all)}});
-    if (grpo_.beta > 0) out.emplace_back("kl", m.mean(m.reference_kl));
+    double ids = 0;
+    for (const int64_t n : lengths) ids += static_cast<double>(n);
+    all = processes_.sum({{"loss", loss}, {"entropy", entropy}, {"ids", ids}, {"tokens", static_cast<double>(m.tokens)}, {"ratio", m.ratio}, {"max ratio", m.ratio_max},
+                          {"low", static_cast<double>(m.clipped_low)}, {"high", static_cast<double>(m.clipped_high)}, {"old_kl", m.old_kl}, {"kl", m.reference_kl}, {"gap", m.sampler_gap},
+                          {"max gap", m.sampler_gap_max}, {"correction", m.correction}, {"squares", m.correction_squares}});
+    m.tokens = static_cast<int64_t>(all["tokens"]);
+    m.correction = all["correction"];
+    m.correction_squares = all["squares"];
+    const double updates = static_cast<double>(grpo_.updates);
+    auto mean = [&](const char* name) { return m.mean(all[name]); };
+    out.insert(out.end(), {{"loss", all["loss"] / updates}, {"entropy", mean("entropy")}, {"gradient_norm", norm / updates}, {"skipped", skipped}, {"ratio", mean("ratio")},
+                           {"ratio_max", all["max ratio"]}, {"clipped_low", mean("low")}, {"clipped_high", mean("high")}, {"old_kl", mean("old_kl")}, {"sampler_gap", mean("gap")},
+                           {"sampler_gap_max", all["max gap"]}, {"effective_sample_size", m.effective_sample_size()}, {"tokens", updates * all["ids"]}});
+    if (grpo_.beta > 0) out.emplace_back("kl", mean("kl"));
   }
 
   const Config& config_;
   const GrpoOptions& grpo_;
   Learner& learner_;
+  const Processes processes_;
   Surroundings& around_;
   objective::PolicyOptions options_;
   objective::Scale scale_ = objective::Scale::Group;
   std::vector<Row> rows_;
-  std::vector<double> values_;
-  std::vector<int64_t> members_of_;
+  bool nothing_ = false;        // to learn from in this step, in all processes
   std::vector<int64_t> taken_;  // by game: groups so far
   int64_t groups_ = 0, in_vain_ = 0;
   std::string last_reason_;
 };
 
 /// Plays each instance once; clembench's numbers.
-Metrics play(Arena& arena, uint64_t seed) {
+Metrics play(Arena& arena, uint64_t seed, const Processes& processes) {
   std::vector<Group> groups;
+  size_t all = 0;
   for (size_t g = 0; g < arena.games().size(); ++g)
-    for (size_t i = 0; i < arena.games()[g].instances; ++i) groups.push_back({g, i, engine::mix_seed(seed, 3 + g, i, 0), 1, {}});
+    for (size_t i = 0; i < arena.games()[g].instances; ++i, ++all)
+      if (processes.mine(all)) groups.push_back({g, i, engine::mix_seed(seed, 3 + g, i, 0), 1, {}});
   const auto results = arena.play(groups);
-  struct Sum { double episodes = 0, ended = 0, score = 0; };
-  std::vector<Sum> sums(arena.games().size());
-  std::map<std::string, int64_t> violations;
+  Sums sums;
   for (size_t i = 0; i < groups.size(); ++i) {
+    const std::string game = std::to_string(groups[i].game);
     for (const Played& p : results[i]) {
-      Sum& s = sums[groups[i].game];
-      s.episodes += 1;
-      if (p.outcome != "aborted" && !std::isnan(p.score)) s.ended += 1, s.score += p.score;
-      for (const auto& [rule, n] : p.violations) violations[rule] += n;
+      sums["episodes/" + game] += 1;
+      if (p.outcome != "aborted" && !std::isnan(p.score)) sums["ended/" + game] += 1, sums["score/" + game] += p.score;
+      for (const auto& [rule, n] : p.violations) sums["violations/" + rule] += static_cast<double>(n);
     }
   }
+  sums = processes.sum(sums);
   Metrics out;
   double played = 0, quality = 0, with_quality = 0, count = 0;
-  for (size_t g = 0; g < sums.size(); ++g) {
-    const Sum& s = sums[g];
-    if (s.episodes == 0) continue;
-    const std::string& name = arena.games()[g].name;
-    const double p = 100 * s.ended / s.episodes, q = s.ended > 0 ? s.score / s.ended : std::numeric_limits<double>::quiet_NaN();
+  for (size_t g = 0; g < arena.games().size(); ++g) {
+    const std::string game = std::to_string(g), &name = arena.games()[g].name;
+    const double episodes = sums["episodes/" + game], ended = sums["ended/" + game];
+    if (episodes == 0) continue;
+    const double p = 100 * ended / episodes, q = ended > 0 ? sums["score/" + game] / ended : std::numeric_limits<double>::quiet_NaN();
     out.emplace_back("eval/played/" + name, p);
     out.emplace_back("eval/score/" + name, q);
     played += p;
     ++count;
-    if (s.ended > 0) quality += q, ++with_quality;
+    if (ended > 0) quality += q, ++with_quality;
   }
   // clemscore: mean % played times mean quality (docs/eval.md).
   played = count ? played / count : 0;
   quality = with_quality ? quality / with_quality : std::numeric_limits<double>::quiet_NaN();
   out.insert(out.begin(), {{"eval/clemscore", std::isnan(quality) ? 0 : played * quality / 100}, {"eval/played", played}, {"eval/score", quality}});
-  for (const auto& [rule, n] : violations) out.emplace_back("eval/violations/" + rule, static_cast<double>(n) / static_cast<double>(groups.size()));
+  for (const auto& [name, n] : sums)
+    if (name.rfind("violations/", 0) == 0) out.emplace_back("eval/" + name, n / static_cast<double>(std::max<size_t>(all, 1)));
   return out;
 }
 
 constexpr int64_t kSkippedAtMost = 20;
-
-std::optional<double> find(const Metrics& m, const std::string& name) {
-  for (const auto& [key, value] : m)
-    if (key == name) return value;
-  return {};
-}
 
 }  // namespace
 
@@ -602,6 +708,7 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
   if (config.method == Method::Sft) method = std::make_unique<Sft>(config, around);
   else if (config.method == Method::Dpo) method = std::make_unique<Dpo>(config, around);
   else method = std::make_unique<Grpo>(config, around);
+  const Processes processes(around.learner, config.learner.group);
   const int64_t steps = method->steps();
   const int64_t warmup = config.warmup < 1 ? static_cast<int64_t>(std::llround(config.warmup * static_cast<double>(steps))) : static_cast<int64_t>(config.warmup);
 
@@ -626,6 +733,7 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
     if (around.note) around.note("goes on behind step " + std::to_string(step) + " (" + from + ")");
   }
   auto save = [&] {
+    if (!processes.first()) return around.learner.save_state("");  // has a part of it
     checkpoints.save(step, [&](const std::string& folder) {
       around.learner.save_state(folder + "/state");
       Json state = Json::object();
@@ -645,7 +753,7 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
       around.publish();
       around.evaluation->record_in((out / "evaluation" / ("step-" + std::to_string(step))).string());
       const double began = seconds();
-      Metrics played = play(*around.evaluation, config.seed);
+      Metrics played = play(*around.evaluation, config.seed, processes);
       around.evaluation->record_in("");
       m.insert(m.begin(), played.begin(), played.end());
       m.emplace_back("eval/seconds", seconds() - began);
@@ -675,7 +783,9 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
   if (step == 0) evaluate();
   bool early = false;
   int64_t skipped = 0;
-  while (step < steps && !early && !(around.stop && *around.stop)) {
+  // All end at the same step, whoever was told.
+  auto stop = [&] { return processes.sum({{"max stop", around.stop && *around.stop ? 1 : 0}})["max stop"] > 0; };
+  while (step < steps && !early && !stop()) {
     const double began = seconds();
     const double rate = config.learning_rate * rate_at(config.schedule, step, steps, warmup, config.last_rate);
     Metrics m;
