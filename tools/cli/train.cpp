@@ -304,6 +304,7 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
       evaluation = make_arena(where, model, c.file + ": evaluation.games");
       around.evaluation = evaluation.get();
     }
+    around.sampling_seconds = [&] { return model->statistics().seconds; };
     around.publish = [&] { model->reload([&](const auto& take) { learner->weights(take); }); };
   }
 

@@ -333,12 +333,15 @@ void all(Fields& f, Config& c) {
       s.choice("level", g.level, {"token", "sequence"});
       s.choice("scale_rewards", g.scale_rewards, {"group", "batch", "none"});
       s.number("beta", g.beta, 0, 1e6);
+      s.flag("kl_ratio", g.kl_ratio);
+      s.number("off_policy_kl", g.off_policy_kl, 0, 1e6);
       s.number("epsilon", g.epsilon, 0, 1e6);
       s.number("epsilon_high", g.epsilon_high, 0, 1e6);
       s.number("delta", g.delta, 1, 1e6);
       s.count("updates", g.updates, 1, 1000);
       s.choice("correction", g.correction, {"none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"});
       s.number("correction_cap", g.correction_cap, 1, 1e6);
+      s.number("correction_floor", g.correction_floor, 0, 1);
       s.count("resample", g.resample, 1, 100);
       s.number("score_weight", g.score_weight, 0, 1e6);
       s.number("reward_weight", g.reward_weight, 0, 1e6);

@@ -63,11 +63,14 @@ struct GrpoOptions {
   std::string level = "token";                          // of ratios: "token", "sequence" (GSPO)
   std::string scale_rewards = "group";                  // "group", "batch", "none"
   double beta = 0;                                      // of the KL divergence from the reference
+  bool kl_ratio = false;                                // the KL times the ratio
+  std::optional<double> off_policy_kl;                  // leaves bad sequences out that have become this improbable
   double epsilon = 0.2;
   std::optional<double> epsilon_high, delta;            // epsilon_high: as epsilon
   int64_t updates = 1;                                  // steps of the optimizer on what was played
   std::string correction = "token_truncate";            // of what the sampler and the trainer compute differently: "none", "token_truncate", …
   double correction_cap = 2;
+  std::optional<double> correction_floor;
   int64_t resample = 2;                                 // how many times as many groups as wanted are played at most, where all of a group fared the same
   double score_weight = 1, reward_weight = 0;           // score / 100, an abort 0; the sum of a player's `reward`s
   std::string baseline = "episode";                     // "episode": groups begin with the instance; "turn": where the episode is forked

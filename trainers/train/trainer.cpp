@@ -79,6 +79,15 @@ std::vector<std::vector<double>> logprobs(Learner& learner, const std::vector<le
   return out;
 }
 
+template <class E>
+E named(const Config& c, const char* key, const std::string& name) {
+  try {
+    return objective::parse<E>(name);
+  } catch (const std::invalid_argument& e) {
+    throw InputError(c.file + ": " + key + ": " + e.what());
+  }
+}
+
 /// Sums over all processes of a run, by name; "max …" are the greatest.
 using Sums = std::map<std::string, double>;
 
@@ -247,10 +256,14 @@ class Dpo final : public Learning {
  public:
   Dpo(const Config& c, Surroundings& s)
       : config_(c), learner_(s.learner), processes_(s.learner, c.learner.group), pairs_(s.pairs), held_out_(s.held_out_pairs), batches_(data::items_of(s.pairs), batch_options(c)) {
-    options_.loss = objective::parse<objective::PreferenceLoss>(c.dpo.loss);
+    options_.loss = named<objective::PreferenceLoss>(c, "dpo.loss", c.dpo.loss);
     options_.beta = c.dpo.beta;
     options_.label_smoothing = c.dpo.label_smoothing;
-    objective::check(options_);
+    try {
+      objective::check(options_);
+    } catch (const std::invalid_argument& e) {
+      throw InputError(c.file + ": dpo: " + e.what());
+    }
     if (!c.learner.lora || !c.adapter.empty()) learner_.keep_reference();
     reference_ = sums(pairs_, learn::Policy::Reference);  // once: the reference does not change
     held_out_reference_ = sums(held_out_, learn::Policy::Reference);
@@ -382,27 +395,35 @@ class Dpo final : public Learning {
 class Grpo final : public Learning {
  public:
   Grpo(const Config& c, Surroundings& s) : config_(c), grpo_(c.grpo), learner_(s.learner), processes_(s.learner, c.learner.group), around_(s), taken_(s.arena->games().size()) {
-    options_.loss = objective::parse<objective::PolicyLoss>(grpo_.loss);
+    options_.loss = named<objective::PolicyLoss>(c, "grpo.loss", grpo_.loss);
     options_.level = objective::parse<objective::Level>(grpo_.level);
     options_.epsilon = grpo_.epsilon;
     options_.epsilon_high = grpo_.epsilon_high;
     options_.delta = grpo_.delta;
     options_.beta = grpo_.beta;
+    options_.kl_ratio = grpo_.kl_ratio;
+    options_.off_policy_kl = grpo_.off_policy_kl;
+    options_.floor = grpo_.correction_floor;
     options_.correction = objective::parse<objective::Correction>(grpo_.correction);
     options_.cap = grpo_.correction_cap;
     options_.max_tokens = static_cast<double>(c.sampling.max_tokens);
-    objective::check(options_);
+    try {
+      objective::check(options_);
+    } catch (const std::invalid_argument& e) {
+      throw InputError(c.file + ": grpo: " + e.what());
+    }
     scale_ = objective::parse<objective::Scale>(grpo_.scale_rewards);
     if (grpo_.beta > 0 && (!c.learner.lora || !c.adapter.empty())) learner_.keep_reference();
   }
   int64_t steps() const override { return config_.steps; }
 
   Metrics step(int64_t, double rate) override {
-    const double began = seconds();
+    const double began = seconds(), sampling = around_.sampling_seconds ? around_.sampling_seconds() : 0;
     Metrics out;
     rows_.clear();
     gather(out);
     const double played = seconds();
+    if (around_.sampling_seconds) out.emplace_back("seconds/sample", around_.sampling_seconds() - sampling);
     if (nothing_) {
       if (++in_vain_ >= kInVain)
         throw InputError(std::to_string(kInVain) + " steps in a row the members of every group fared alike, so that there was nothing to learn from" +

@@ -24,6 +24,7 @@ struct Surroundings {
   Arena* arena = nullptr;                              // grpo
   Arena* evaluation = nullptr;                         // what `evaluation.games` says; null: nothing
   std::function<void()> publish = {};                  // from now on arenas play with the learner's weights of now
+  std::function<double()> sampling_seconds = {};       // how long the model has computed for arenas so far
   std::function<void(int64_t step, const Metrics&)> step = {};        // a step was taken
   std::function<void(int64_t step, const Metrics&)> evaluated = {};
   std::function<void(const std::string&)> note = {};                  // something that a person should know
