@@ -160,13 +160,13 @@ class PlayedArena final : public train::Arena {
     auto s = std::make_unique<Stage>();
     s->game = open_game(g.game, "");
     const Manifest& m = s->manifest();
-    // `ppc play`'s own options say who plays; whom they leave out is the learner.
+    // `ppc play`'s own options say who plays, before the players file; whom both leave out is the learner, and who learns.
     Args args;
     for (const auto& [role, spec] : g.players)
       if (spec != "learner") args.push_back("--player"), args.push_back(role + "=" + spec);
     if (!g.instances.empty()) args.push_back("--instances"), args.push_back(g.instances);
     const Options options(args, {"--player", "--instances", "--script", "--sampling", "--local", "--experiment", "--id"}, {});
-    s->casting = cast_players(m, options, players_, Otherwise::Human);
+    s->casting = cast_players(m, options, players_, Otherwise::Human, !players_.players.empty());
     s->learns.resize(m.players.size());
     s->is_learner.resize(m.players.size());
     auto player_of = [&](const std::string& role) -> size_t {
@@ -179,17 +179,22 @@ class PlayedArena final : public train::Arena {
       throw InputError("the game has no role `" + role + "`; there is " + roles);
     };
     std::set<size_t> partners;
-    for (const auto& [role, spec] : g.players) partners.insert(player_of(role));
+    for (const auto& [role, spec] : g.players) {
+      partners.insert(player_of(role));
+      if (spec == "learner") s->casting[player_of(role)].spec = {"human", ""};
+    }
+    for (const std::string& role : g.learn) {
+      const size_t p = player_of(role);
+      if (const auto at = g.players.find(role); at != g.players.end() && at->second != "learner")
+        throw InputError("`learn`: the role `" + role + "` is played by " + at->second + "; leave it out of `players`");
+      if (!m.players[p].scripted) s->casting[p].spec = {"human", ""};
+    }
     for (size_t p = 0; p < m.players.size(); ++p) {
       if (m.players[p].scripted || s->casting[p].spec.kind != "human") continue;
       s->is_learner[p] = true;
       s->learns[p] = g.learn.empty() && !partners.count(p);
     }
-    for (const std::string& role : g.learn) {
-      const size_t p = player_of(role);
-      if (!s->is_learner[p]) throw InputError("`learn`: the role `" + role + "` is played by " + g.players.at(role) + "; leave it out of `players`");
-      s->learns[p] = true;
-    }
+    for (const std::string& role : g.learn) s->learns[player_of(role)] = true;
     if (std::count(s->learns.begin(), s->learns.end(), true) == 0) throw InputError("no role is the learner's: leave one out of `players`");
     local::Sampling sampling;
     sampling.temperature = options_.sampling.temperature;
