@@ -231,6 +231,7 @@ TEST(Chart, Ticks) {
   EXPECT_EQ(ticks(-3, 7, 4), (std::vector<double>{0, 5}));
   EXPECT_TRUE(ticks(1, 1, 4).empty());
   EXPECT_TRUE(ticks(0, INFINITY, 4).empty());
+  EXPECT_TRUE(ticks(1, std::nextafter(1, 2), 4).empty());
   EXPECT_EQ(short_number(0.00012345), "0.000123");
   EXPECT_EQ(short_number(1.5), "1.5");
   EXPECT_EQ(short_number(1234), "1234");
@@ -263,6 +264,9 @@ TEST(Chart, EdgesAndManyPoints) {
   Curve many{"a", {}};
   for (int i = 0; i < 100000; ++i) many.points.emplace_back(i, std::sin(i * 0.001));
   EXPECT_LT(line_chart({many}, 0, 99999, "t").size(), 20000u);
+  Curve same{"a", {}};
+  for (int i = 0; i < 100; ++i) same.points.emplace_back(i, 0.99);
+  EXPECT_LT(line_chart({same}, 0, 99, "t").size(), 5000u);
   // A gap lifts the pen.
   const std::string gap = line_chart({{"a", {{0, 1}, {1, 2}, {2, kNaN}, {3, 1}, {4, 2}}}}, 0, 4, "t");
   const std::string line = gap.substr(gap.find("class=\"line\""));

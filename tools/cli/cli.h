@@ -22,6 +22,7 @@ int run_score(const Args&);
 int run_eval(const Args&);
 int run_transcribe(const Args&);
 int run_export(const Args&);
+int run_report(const Args&);
 int run_tree(const Args&);
 int run_train(const Args&);
 

@@ -352,7 +352,7 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     ~Restore() { sigaction(SIGINT, &old, nullptr); }
   } restore{old};
   const train::Outcome outcome = train::train(c, around, options.resume);
-  if (first) write_report(config, outcome, config_text(config));
+  if (first) write_report(config, outcome);
   shown.line(outcome.stopped ? "stopped behind step " + std::to_string(outcome.steps) + "; --resume goes on" : "done: " + std::to_string(outcome.steps) + " steps, " + outcome.last);
   return outcome;
 }

@@ -7,7 +7,7 @@
 
 namespace ppc::cli {
 
-/// Writes OUTPUT/report.html of what lies in the output folder: metrics.jsonl, and the first and the last evaluation's records.
-void write_report(const train::Config&, const train::Outcome&, const std::string& configuration);
+/// Writes OUTPUT/report.html from what lies in the output folder, as `ppc report` does.
+void write_report(const train::Config&, const train::Outcome&);
 
 }  // namespace ppc::cli

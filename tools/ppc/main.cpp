@@ -27,6 +27,7 @@ constexpr Verb kVerbs[] = {
     {"tree", "episodes that were continued in several ways", cli::run_tree},
     {"export", "training data for SFT, DPO and GRPO", cli::run_export},
     {"train", "train a model on games: SFT, DPO, GRPO", cli::run_train},
+    {"report", "a page of what training came to", cli::run_report},
     {"list", "list games, players, models", cli::run_list},
     {"check", "say what is wrong with a game; its disclosures and bounds", cli::run_check},
     {"fmt", "rewrite games in the canonical layout", cli::run_fmt},

@@ -17,7 +17,7 @@ using Points = std::vector<std::pair<double, double>>;
 
 // In units of the picture, about pixels.
 constexpr double kWidth = 360, kHeight = 180, kLeft = 42, kRight = 8, kTop = 8, kBottom = 22;
-constexpr size_t kNoisy = 60;    // as many points are smoothed
+constexpr size_t kMany = 60;     // as many points are smoothed
 constexpr size_t kColumns = 240; // at most so many points are drawn
 
 /// At most two points for each column, the lowest and the highest, so that no peak is lost.
@@ -57,6 +57,19 @@ Points averaged(const Points& points, size_t most) {
   return out;
 }
 
+/// Whether it goes to and fro more than a plan does, such as a schedule that rises and falls.
+bool noisy(const Points& points) {
+  double way = 0, low = std::numeric_limits<double>::infinity(), high = -low, before = std::numeric_limits<double>::quiet_NaN();
+  for (const auto& [x, y] : points) {
+    if (!std::isfinite(y)) continue;
+    if (std::isfinite(before)) way += std::abs(y - before);
+    before = y;
+    low = std::min(low, y);
+    high = std::max(high, y);
+  }
+  return way > 3 * (high - low);
+}
+
 struct Range { double low = 0, high = 1; };
 
 /// All of what is smooth, and most of what is not: a single peak does not flatten the rest.
@@ -69,7 +82,7 @@ Range range_of(std::vector<double> always, std::vector<double> mostly) {
   }
   const auto [least, most] = std::minmax_element(always.begin(), always.end());
   Range r{*least, *most};
-  if (r.low == r.high) {
+  if (r.high - r.low <= 1e-9 * std::max(std::abs(r.low), std::abs(r.high))) {  // also where smoothing rounds
     const double around = r.low == 0 ? 1 : std::abs(r.low) / 2;
     if (r.low < 0) return {r.low - around, r.high + around};
     return {std::max(0.0, r.low - around), r.high + around};
@@ -112,7 +125,8 @@ std::vector<std::pair<double, double>> smoothed(const Points& points, double wid
 }
 
 std::vector<double> ticks(double low, double high, int count) {
-  if (!(high > low) || !std::isfinite(high - low)) return {};
+  // Where the steps between them would be lost in rounding there are none.
+  if (!(high - low > 1e-12 * std::max(std::abs(low), std::abs(high))) || !std::isfinite(high - low)) return {};
   const double rough = (high - low) / count, power = std::pow(10, std::floor(std::log10(rough)));
   double step = power * 10;
   for (const double m : {1.0, 2.0, 5.0})
@@ -147,7 +161,7 @@ std::string line_chart(const std::vector<Curve>& curves, double low, double high
   for (const Curve& c : curves) {
     Drawn d;
     const auto n = static_cast<size_t>(std::count_if(c.points.begin(), c.points.end(), [](const auto& p) { return std::isfinite(p.second); }));
-    if (n >= kNoisy) {
+    if (n >= kMany && noisy(c.points)) {
       d.line = averaged(c.points, 600);
       d.line = smoothed(d.line, static_cast<double>(d.line.size()) / 60);
       if (curves.size() <= 2) d.noise = c.points;
