@@ -223,6 +223,8 @@ TEST(Metrics, Known) {
   EXPECT_EQ(find_metric("played")->name, "played");
   EXPECT_EQ(find_metric("seconds/play")->name, "seconds");
   EXPECT_EQ(find_metric("playedx"), nullptr);
+  const std::string page = engine::read_file(PPC_SOURCE_DIR "/docs/training.md");
+  for (const MetricInfo& m : known_metrics()) EXPECT_NE(page.find("`" + std::string(m.name) + "`"), std::string::npos) << m.name << " is not in docs/training.md";
 }
 
 TEST(Chart, Ticks) {
