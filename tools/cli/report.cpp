@@ -184,8 +184,9 @@ std::vector<report::Sample> samples_of(const std::vector<Played>& played, size_t
     if (p.parent || it == then.end() || !seen.insert(key(p)).second) continue;
     changes[p.game].push_back({p.game, key(p), played.size() == 1 ? 0 : worth(read_result(p)) - worth(read_result(*it->second))});
   }
+  auto more = [](const Change& a, const Change& b) { return a.by != b.by ? a.by > b.by : natural_less(a.key, b.key); };
   std::vector<Change> chosen;
-  for (auto& [game, list] : changes) std::stable_sort(list.begin(), list.end(), [](const Change& a, const Change& b) { return a.by > b.by; });
+  for (auto& [game, list] : changes) std::sort(list.begin(), list.end(), more);
   for (size_t round = 0; chosen.size() < wanted; ++round) {
     bool any = false;
     for (const auto& [game, list] : changes) {
@@ -195,7 +196,7 @@ std::vector<report::Sample> samples_of(const std::vector<Played>& played, size_t
     }
     if (!any) break;
   }
-  std::stable_sort(chosen.begin(), chosen.end(), [](const Change& a, const Change& b) { return a.by > b.by; });
+  std::sort(chosen.begin(), chosen.end(), more);
   RecordedGames games("", "", {});
   Worker worker;
   for (const auto& [game, name, by] : chosen) {

@@ -134,7 +134,7 @@ std::vector<Panel> panels(const std::vector<MetricsLine>& lines) {
     const size_t slash = name.rfind('/');
     const std::string title = info ? std::string(info->panel) : name.substr(0, slash);
     const auto [it, fresh] = index.try_emplace(title, out.size());
-    if (fresh) out.push_back({title, known_metrics().size(), {}, {}});
+    if (fresh) out.push_back({title, known_metrics().size() + out.size(), {}, {}});  // what is not known comes last, as it came
     Panel& panel = out[it->second];
     Curve& curve = curves[name];
     if (info) {
@@ -147,7 +147,7 @@ std::vector<Panel> panels(const std::vector<MetricsLine>& lines) {
     }
     panel.curves.push_back(std::move(curve));
   }
-  std::stable_sort(out.begin(), out.end(), [](const Panel& a, const Panel& b) { return a.order < b.order; });
+  std::sort(out.begin(), out.end(), [](const Panel& a, const Panel& b) { return a.order < b.order; });
   return out;
 }
 
@@ -167,7 +167,7 @@ std::string last(const Curve& c) {
 std::string panel_html(Panel& panel, double low, double high) {
   std::string more;
   if (panel.curves.size() > kMostCurves) {
-    std::stable_sort(panel.curves.begin(), panel.curves.end(), [](const Curve& a, const Curve& b) { return mean(a) > mean(b); });
+    std::sort(panel.curves.begin(), panel.curves.end(), [](const Curve& a, const Curve& b) { return std::pair(-mean(a), a.label) < std::pair(-mean(b), b.label); });
     more = " The " + std::to_string(kMostCurves) + " greatest of " + std::to_string(panel.curves.size()) + ".";
     panel.curves.resize(kMostCurves);
   }
