@@ -70,6 +70,7 @@ KwFalse: 'false';
 KwFn: 'fn';
 KwFor: 'for';
 KwForbid: 'forbid';
+KwAim: 'aim';
 KwFormat: 'format';
 KwFrom: 'from';
 KwGame: 'game';

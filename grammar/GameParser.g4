@@ -100,7 +100,7 @@ outcomeStatement: (KwWin | KwLose | KwAbort) (KwScore expression)? text?;
 passStatement: KwPass;
 retryStatement: KwRetry expression (KwTell expression)? KwThen consequence;
 readStatement: KwRead expression;
-formatStatement: KwFormat formatItem+ otherwise?;
+formatStatement: (KwFormat | KwAim) formatItem+ otherwise?;
 checkStatement: (KwExpect | KwForbid) expression otherwise?;
 givesStatement: KwGives expression (Comma expression)*;
 experimentStatement: KwExperiment expression block;
@@ -198,7 +198,7 @@ member: ident | KwOr;
 // Words of the language that stay usable as names.
 ident
   : LowerName | UpperName
-  | KwAll | KwAnswered | KwAny | KwAs | KwAside | KwAt | KwBot | KwBy | KwEnum | KwExperiment | KwFormat | KwFrom | KwGame | KwGenerate | KwGrammar | KwInclude
+  | KwAim | KwAll | KwAnswered | KwAny | KwAs | KwAside | KwAt | KwBot | KwBy | KwEnum | KwExperiment | KwFormat | KwFrom | KwGame | KwGenerate | KwGrammar | KwInclude
   | KwInstance | KwInstances | KwKey | KwMax | KwMemory | KwMetric | KwMost | KwMove | KwNote | KwNotes | KwPass | KwPlay
   | KwPlayer | KwRead | KwRecord | KwRepeat | KwResource | KwReward | KwRound | KwScore | KwScripted | KwSecret | KwState
   | KwStep | KwTogether | KwUse | KwWhere | KwWithout | KwWorld

@@ -166,7 +166,7 @@ struct Retry { ExprPtr times; ExprPtr tell; std::shared_ptr<Consequence> then; }
 struct Nothing {};                                                           // holds comments only
 // In moves only:
 struct Read { ExprPtr value; };
-struct Format { std::vector<FormatItem> items; Consequence otherwise; };
+struct Format { std::vector<FormatItem> items; Consequence otherwise; bool aim = false; };  // aim: asked of no reply
 struct Check { bool expect; ExprPtr condition; Consequence otherwise; };     // expect / forbid
 struct Gives { ExprPtr value; };
 // In generators only:

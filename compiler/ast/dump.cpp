@@ -282,7 +282,7 @@ struct StmtTree {
   }
   Node operator()(const Nothing&) { return list("nothing"); }
   Node operator()(const Read& x) { return list("read", {tree(x.value)}); }
-  Node operator()(const Format& x) { return list("format", otherwise(trees(x.items), x.otherwise)); }
+  Node operator()(const Format& x) { return list(x.aim ? "aim" : "format", otherwise(trees(x.items), x.otherwise)); }
   Node operator()(const Check& x) { return list(x.expect ? "expect" : "forbid", otherwise({tree(x.condition)}, x.otherwise)); }
   Node operator()(const Gives& x) { return list("gives", {tree(x.value)}); }
   Node operator()(const ExperimentStmt& x) { return list("experiment", {tree(x.name), body(x.body)}); }

@@ -496,7 +496,7 @@ D rule_head(const Stmt& s) {
   if (auto* x = std::get_if<Format>(&s.node)) {
     std::vector<D> docs;
     for (const FormatItem& i : x->items) docs.push_back(text(item(i)));
-    return concat({text("format "), nest(2 * kIndent, fill(std::move(docs), " "))});
+    return concat({text(x->aim ? "aim " : "format "), nest(2 * kIndent, fill(std::move(docs), " "))});
   }
   const auto& x = std::get<Check>(s.node);
   return concat({text(x.expect ? "expect " : "forbid "), nest(kIndent, expr(*x.condition))});

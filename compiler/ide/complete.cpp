@@ -389,7 +389,7 @@ class Completer {
     if (decl == "generate") keywords({"let", "var", "if", "for", "repeat", "experiment", "instances", "resource"});
     else if (decl == "fn") keywords({"let", "var", "if", "for", "repeat", "break", "return", "expect", "forbid"});
     else if (decl == "bot") keywords({"let", "var", "if", "for", "repeat", "break", "say", "memory"});
-    else if (decl == "move") keywords({"read", "format", "expect", "forbid", "let", "note", "for", "if", "gives", "abort", "lose", "win", "retry", "pass",
+    else if (decl == "move") keywords({"read", "format", "aim", "expect", "forbid", "let", "note", "for", "if", "gives", "abort", "lose", "win", "retry", "pass",
                                        "tell", "reward"});
     else keywords({"let", "var", "if", "for", "round", "repeat", "together", "break", "ask", "tell", "brief", "say", "note", "reward", "win", "lose", "abort"});
     for (const sema::Declared& d : a_.names().declared)

@@ -62,7 +62,10 @@ std::string language_of(const sema::Move& move) {
   if (move.holes.empty()) return engine::to_text(engine::to_json(language_of(move.replies[0], move.exact)));
   engine::ReplyForm form;
   for (const formats::Replies& r : move.replies) form.parts.push_back(language_of(r, move.exact));
-  for (const auto& h : move.holes) form.holes.push_back("{text in " + h.text + "}");
+  for (const auto& h : move.holes) {
+    if (h.pattern) form.patterns.push_back(static_cast<uint32_t>(form.holes.size()));
+    form.holes.push_back("{text in " + h.text + "}");
+  }
   return engine::to_text(engine::to_json(form));
 }
 

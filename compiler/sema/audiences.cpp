@@ -331,7 +331,6 @@ class Audiences {
       case S::Check: case S::Format: {
         Label c;
         if (s.op == S::Check) c = eval(*s.value, w);
-        for (const ValuePtr& a : s.args) everyone_told(a->span, *a, w);
         inside(s.otherwise, w, c);
         return;
       }
@@ -365,6 +364,9 @@ class Audiences {
     for (size_t i = 0; i < game_.moves.size(); ++i) {
       Where m{&moves_[i], game_.moves[i].players, {}};
       flow(game_.moves[i].body.statements, m);
+      // A model whose decoding is constrained is told what may stand in the holes of formats.
+      for (const Statement& s : game_.moves[i].hole_texts.statements)
+        for (const ValuePtr& texts : s.value->args) everyone_told(texts->span, *texts, m);
     }
     Where p{&play_, everyone_, {}};
     flow(game_.play.statements, p);

@@ -301,12 +301,18 @@ class Checker {
   std::map<uint32_t, bool> rule_steps_;                                 // whether they hold rules
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> steps_of_moves_;  // step, move -> that step with the move's rules
   std::vector<const std::vector<ast::FormatItem>*> move_formats_;
+  std::vector<const std::vector<ast::FormatItem>*> move_aims_;
+  void aim(const ast::Stmt&, const ast::Format&);
+  void number_holes(const std::vector<ast::FormatItem>&, const formats::HoleProgram&);
   std::map<const std::vector<ast::FormatItem>*, uint32_t> move_holes_;  // of those with `{text in …}`: the number of the first
-  std::map<const ast::FormatItem*, uint32_t> hole_functions_;           // what gives the texts of a `{text in …}`
+  struct HoleFunction { uint32_t function, move; bool aim; };
+  std::map<const ast::FormatItem*, HoleFunction> hole_functions_;       // what gives the texts of a `{text in …}`
   LocalId fill_holes(const std::vector<ast::FormatItem>&, const formats::HoleProgram&, Statement& format, Statements& out);
+  std::vector<const ast::FormatItem*> holes_;                           // these, as they are written
   void declare_holes();
   void check_holes();
   ValuePtr texts_among(const ast::Expr&, TypeId want, const char* hint);  // of a list, a set or a map's keys
+  ValuePtr texts_among(ValuePtr, Span, TypeId want, const char* hint);
   void reply_language(Move&);  // of the move that is being checked, from these
 };
 

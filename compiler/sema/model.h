@@ -217,7 +217,7 @@ struct Move {
   std::vector<std::optional<LocalId>> fields;  // the local behind each field; said and accepted have none
   std::string grammar;          // GBNF of the intersection of its formats
   std::vector<formats::Replies> replies;  // those that all of these have fit its formats, and its `read` leaves them as they are; none: any text
-  struct Hole { uint32_t function; std::string text; };  // `{text in …}` of its formats: what gives the texts, and how it is written
+  struct Hole { uint32_t function; std::string text; bool pattern = false; };  // `{text in …}` of its formats: what gives the texts, and how it is written
   std::vector<Hole> holes;
   Body hole_texts;              // returns the texts of each, [[text]]
   bool exact = true;            // false: nothing is known of its `read`

@@ -91,10 +91,12 @@ void Checker::check_move(uint32_t index) {
   auto captures = std::move(move_captures_);
   auto formats = std::move(move_formats_);
   auto holes = std::move(move_holes_);
+  auto aims = std::move(move_aims_);
   move_fields_.clear();
   move_captures_.clear();
   move_formats_.clear();
   move_holes_.clear();
+  move_aims_.clear();
   Context* outer = ctx_;
   Context context;
   context.where = Where::Move;
@@ -131,6 +133,7 @@ void Checker::check_move(uint32_t index) {
   }
   t.complete(m.value_type, std::move(value));
 
+  move_formats_.insert(move_formats_.end(), move_aims_.begin(), move_aims_.end());
   if (!move_formats_.empty()) {
     formats::Problem problem;
     if (move_formats_.size() > 1 && formats::empty_intersection(move_formats_, {}, &problem)) {
@@ -147,6 +150,7 @@ void Checker::check_move(uint32_t index) {
   move_captures_ = std::move(captures);
   move_formats_ = std::move(formats);
   move_holes_ = std::move(holes);
+  move_aims_ = std::move(aims);
   move_states_[index] = MoveState::Done;
 }
 
@@ -214,7 +218,7 @@ void Checker::reply_language(Move& m) {
   Build b = build(m.span);
   std::vector<ValuePtr> lists;
   for (const Move::Hole& h : m.holes) {
-    lists.push_back(b.op(Op::Call, t.list(t.text_)));
+    lists.push_back(build(game_->functions[h.function].span).op(Op::Call, t.list(t.text_)));
     lists.back()->function = h.function;
   }
   Statement texts = make(S::Return, m.span);
@@ -262,9 +266,10 @@ void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) 
   TypeTable& t = game_->types;
   if (!allowed(s, "format", {Where::Move})) return;
   if (!ctx_->top) {
-    out_.emit(kStatementPlace, s.span, {"format", "a block"}).hint("formats stand in the move's body itself");
+    out_.emit(kStatementPlace, s.span, {x.aim ? "aim" : "format", "a block"}).hint("formats stand in the move's body itself");
     return;
   }
+  if (x.aim) return aim(s, x);
   Span span = s.span;
   if (!x.items.empty()) span = {s.span.file, x.items.front().span.begin, x.items.back().span.end};
   CompiledFormat compiled;
@@ -367,23 +372,40 @@ void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) 
   for (Statement& a : after) out.push_back(std::move(a));
 }
 
+/// What a reply is best like, beyond formats: nothing is asked of it, but a model is held to it when its decoding is constrained.
+void Checker::aim(const ast::Stmt& s, const ast::Format& x) {
+  formats::Problem problem;
+  formats::HoleProgram program = formats::compile_with_holes(x.items, {}, &problem);
+  if (!problem.found() && x.otherwise.present) problem = {"an `aim` has no consequence: nothing is asked of a reply", x.otherwise.span};
+  if (!problem.found() && !program.captures.empty()) problem = {"an `aim` captures nothing", program.captures[0].span};
+  for (const ast::FormatItem* hole : program.holes)
+    if (hole->char_class != "text" && !problem.found()) problem = {"only `text` goes with `in`: `{text in …}`", hole->class_span};
+  if (problem.found()) {
+    out_.emit(kFormat, problem.span.end > problem.span.begin ? problem.span : s.span, {problem.message});
+    return;
+  }
+  move_aims_.push_back(&x.items);
+  if (!program.holes.empty()) number_holes(x.items, program);
+}
+
+void Checker::number_holes(const std::vector<ast::FormatItem>& items, const formats::HoleProgram& program) {
+  Move& move = game_->moves[ctx_->move];
+  move_holes_[&items] = static_cast<uint32_t>(move.holes.size());
+  for (const ast::FormatItem* hole : program.holes) move.holes.push_back({hole_functions_.at(hole).function, hole->among_text});
+}
+
 /// The texts that may stand in the holes of a format, known from now on, and what the reply's captures then are, if it fits: a list,
 /// whose local this gives. `m` is the format.
 LocalId Checker::fill_holes(const std::vector<ast::FormatItem>& items, const formats::HoleProgram& program, Statement& m, Statements& out) {
   TypeTable& t = game_->types;
-  Move& move = game_->moves[ctx_->move];
   Build b = build(m.span);
   const TypeId texts = t.list(t.text_);
-  move_holes_[&items] = static_cast<uint32_t>(move.holes.size());
+  number_holes(items, program);
   std::vector<ValuePtr> code, lists;
   for (int64_t i : program.code) code.push_back(b.integer(i));
   for (const ast::FormatItem* hole : program.holes) {
-    const uint32_t function = hole_functions_.at(hole);
-    move.holes.push_back({function, hole->among_text});
-    for (auto* to : {&lists, &m.args}) {  // a player's model is told what may stand there
-      to->push_back(build(hole->among->span).op(Op::Call, texts));
-      to->back()->function = function;
-    }
+    lists.push_back(build(hole->among->span).op(Op::Call, texts));
+    lists.back()->function = hole_functions_.at(hole).function;
   }
   Statement found = make(S::Let, m.span);
   found.value = b.call(B::TextForm, t.optional(texts), ctx_->said ? b.local(*ctx_->said) : b.op(Op::Reply, t.text_),
@@ -408,28 +430,30 @@ LocalId Checker::fill_holes(const std::vector<ast::FormatItem>& items, const for
 
 /// Behind each `{text in …}` stands a function.
 void Checker::declare_holes() {
-  const auto look = [&](auto&& self, const ast::MoveDecl& move, const std::vector<ast::FormatItem>& items) -> void {
+  const auto look = [&](auto&& self, uint32_t move, bool aim, const std::vector<ast::FormatItem>& items) -> void {
     for (const ast::FormatItem& item : items) {
-      for (const auto& branch : item.branches) self(self, move, branch);
+      for (const auto& branch : item.branches) self(self, move, aim, branch);
       if (!item.among) continue;
-      hole_functions_[&item] = static_cast<uint32_t>(game_->functions.size());
+      holes_.push_back(&item);
+      hole_functions_[&item] = {static_cast<uint32_t>(game_->functions.size()), move, aim};
       Function f;
-      f.name = "texts for " + move.name.name;
+      f.name = "texts for " + move_decls_[move]->name.name;
       f.span = item.among->span;
       f.result = game_->types.list(game_->types.text_);
       game_->functions.push_back(std::move(f));
       facts_.function_ends.push_back(item.among->span);
     }
   };
-  for (const ast::MoveDecl* move : move_decls_)
-    for (const ast::Stmt& s : move->body)
-      if (const auto* format = std::get_if<ast::Format>(&s.node)) look(look, *move, format->items);
+  for (uint32_t move = 0; move < move_decls_.size(); ++move)
+    for (const ast::Stmt& s : move_decls_[move]->body)
+      if (const auto* format = std::get_if<ast::Format>(&s.node)) look(look, move, format->aim, format->items);
 }
 
 void Checker::check_holes() {
   TypeTable& t = game_->types;
-  for (const auto& [item, function] : hole_functions_) {
-    Function& f = game_->functions[function];
+  for (const ast::FormatItem* item : holes_) {
+    const HoleFunction& hole = hole_functions_.at(item);
+    Function& f = game_->functions[hole.function];
     Context* outer = ctx_;
     Context context;
     context.where = Where::Function;
@@ -438,7 +462,15 @@ void Checker::check_holes() {
     ctx_ = &context;
     push();
     Statement r = make(S::Return, item->among->span);
-    r.value = texts_among(*item->among, t.list(t.text_), "a text can be in a list or a set of texts, or be a key of a map");
+    r.value = hole.aim ? expr(*item->among) : texts_among(*item->among, t.list(t.text_), "a text can be in a list or a set of texts, or be a key of a map");
+    if (hole.aim && r.value->type == t.regex_) {
+      std::vector<ValuePtr> one;
+      one.push_back(std::move(r.value));
+      r.value = build(item->among->span).of(Op::MakeList, t.list(t.text_), std::move(one));
+      for (Move::Hole& h : game_->moves[hole.move].holes) h.pattern |= h.function == hole.function;
+    } else if (hole.aim) {
+      r.value = texts_among(std::move(r.value), item->among->span, t.list(t.text_), "a text can be in a list or a set of texts, be a key of a map, or what a regex fits");
+    }
     pop();
     ctx_ = outer;
     f.body.statements.push_back(std::move(r));
@@ -446,14 +478,16 @@ void Checker::check_holes() {
 }
 
 ValuePtr Checker::texts_among(const ast::Expr& e, TypeId want, const char* hint) {
+  return texts_among(expr(e), e.span, want, hint);
+}
+ValuePtr Checker::texts_among(ValuePtr v, Span span, TypeId want, const char* hint) {
   TypeTable& t = game_->types;
-  ValuePtr v = expr(e);
   if (bad(*v) || v->type == want) return v;
-  Build m = build(e.span);
+  Build m = build(span);
   const Type type = t[v->type];  // a copy: the table grows
   const TypeId list = t.list(t.text_), set = t.set(t.text_);
   if (type.args.empty() || type.args[0] != t.text_ || (type.kind != Kind::List && type.kind != Kind::Set && type.kind != Kind::Map)) {
-    out_.emit(kTypeMismatch, e.span, {t.print(want), t.print(v->type)}).hint(hint);
+    out_.emit(kTypeMismatch, span, {t.print(want), t.print(v->type)}).hint(hint);
     return v;
   }
   if (type.kind == Kind::Map) v = m.call(B::MapKeys, list, std::move(v));

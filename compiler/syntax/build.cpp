@@ -998,6 +998,7 @@ class Builder {
       stmt.node = Read{expression(c->expression())};
     } else if (auto* c = k->formatStatement()) {
       Format out;
+      out.aim = c->KwAim() != nullptr;
       out.items = items(c->formatItem());
       out.otherwise = otherwise(c->otherwise());
       stmt.node = std::move(out);

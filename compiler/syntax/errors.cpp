@@ -93,7 +93,7 @@ bool starts_statement(size_t type) {
   switch (type) {
     case P::KwLet: case P::KwVar: case P::KwIf: case P::KwFor: case P::KwRound: case P::KwRepeat: case P::KwTogether: case P::KwBreak: case P::KwReturn:
     case P::KwAsk: case P::KwTell: case P::KwBrief: case P::KwSay: case P::KwSayTo: case P::KwNote: case P::KwReward: case P::KwWin: case P::KwLose:
-    case P::KwAbort: case P::KwPass: case P::KwRetry: case P::KwRead: case P::KwFormat: case P::KwExpect: case P::KwForbid:
+    case P::KwAbort: case P::KwPass: case P::KwRetry: case P::KwRead: case P::KwFormat: case P::KwAim: case P::KwExpect: case P::KwForbid:
     case P::KwGives: case P::KwExperiment: case P::KwInstances: case P::KwResource:
       return true;
     default:
@@ -450,7 +450,7 @@ class Strategy : public antlr4::ANTLRErrorStrategy {
 
 bool is_soft_keyword(size_t token) {
   switch (token) {
-    case P::KwAll: case P::KwAnswered: case P::KwAny: case P::KwAs: case P::KwAside: case P::KwAt: case P::KwBot: case P::KwBy: case P::KwEnum: case P::KwExperiment: case P::KwFormat:
+    case P::KwAim: case P::KwAll: case P::KwAnswered: case P::KwAny: case P::KwAs: case P::KwAside: case P::KwAt: case P::KwBot: case P::KwBy: case P::KwEnum: case P::KwExperiment: case P::KwFormat:
     case P::KwFrom: case P::KwGame: case P::KwGenerate: case P::KwGrammar: case P::KwInclude: case P::KwInstance: case P::KwInstances: case P::KwKey:
     case P::KwMax: case P::KwMemory: case P::KwMetric: case P::KwMost: case P::KwMove: case P::KwNote: case P::KwNotes: case P::KwPass:
     case P::KwPlay: case P::KwPlayer: case P::KwRead: case P::KwRecord: case P::KwRepeat: case P::KwResource: case P::KwReward:

@@ -306,7 +306,7 @@ class Scanner {
     switch (type) {
       case GameLexer::KwLet: case GameLexer::KwVar: case GameLexer::KwRepeat: case GameLexer::KwReturn: case GameLexer::KwAsk:
       case GameLexer::KwTell: case GameLexer::KwBrief: case GameLexer::KwSay: case GameLexer::KwNote: case GameLexer::KwReward:
-      case GameLexer::KwWin: case GameLexer::KwLose: case GameLexer::KwAbort: case GameLexer::KwRetry: case GameLexer::KwFormat:
+      case GameLexer::KwWin: case GameLexer::KwLose: case GameLexer::KwAbort: case GameLexer::KwRetry: case GameLexer::KwFormat: case GameLexer::KwAim:
       case GameLexer::KwExpect: case GameLexer::KwForbid: case GameLexer::KwGives: case GameLexer::KwBreak:
         return true;
       default:

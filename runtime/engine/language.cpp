@@ -6,6 +6,7 @@
 
 #include "runtime/abi/heap.h"
 #include "runtime/engine/episode.h"
+#include "runtime/engine/pattern.h"
 #include "runtime/text/utf8.h"
 
 namespace ppc::engine {
@@ -56,6 +57,10 @@ Json to_json(const ReplyForm& form) {
   Json result = Json::object();
   result.add("parts", std::move(parts));
   result.add("holes", std::move(holes));
+  if (form.patterns.empty()) return result;
+  Json patterns = Json::list();
+  for (uint32_t p : form.patterns) patterns.push(p);
+  result.add("patterns", std::move(patterns));
   return result;
 }
 
@@ -128,6 +133,13 @@ ReplyForm parse_form(const Json& json, const std::string& name) {
     if (!h.is_text()) bad(name, "`holes` holds " + describe(h));
     form.holes.push_back(h.as_text());
   }
+  if (const Json* patterns = json.find("patterns")) {
+    if (!patterns->is_list()) bad(name, "`patterns` is " + describe(*patterns));
+    for (const Json& p : patterns->items()) {
+      if (!p.is_int() || p.as_int() < 0 || static_cast<uint64_t>(p.as_int()) >= form.holes.size()) bad(name, "`patterns` holds " + describe(p));
+      form.patterns.push_back(static_cast<uint32_t>(p.as_int()));
+    }
+  }
   for (const Json& p : parts->items())
     form.parts.push_back(parse_part(p, form.holes.size(), name + ", part " + std::to_string(form.parts.size())));
   return form;
@@ -147,34 +159,52 @@ Language any_text() {
 
 namespace {
 
-/// The texts of a hole as a tree.
-struct Tree {
-  struct Node {
-    std::map<uint8_t, uint32_t> next;
-    bool ends = false;
-  };
-  std::vector<Node> nodes{1};
-
-  void add(const std::string& text) {
-    uint32_t at = 0;
-    for (char c : text) {
-      auto [next, is_new] = nodes[at].next.emplace(static_cast<uint8_t>(c), static_cast<uint32_t>(nodes.size()));
-      at = next->second;
-      if (is_new) nodes.emplace_back();
+/// Adds a text to those that an automaton, which is a tree, lets through.
+void add(ByteAutomaton& tree, const std::string& text) {
+  uint32_t at = 0;
+  for (char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    const auto& edges = tree.states[at].edges;
+    const auto e = std::find_if(edges.begin(), edges.end(), [&](const auto& x) { return x.low == byte; });
+    if (e != edges.end()) {
+      at = e->to;
+      continue;
     }
-    nodes[at].ends = true;
+    const auto to = static_cast<uint32_t>(tree.states.size());
+    tree.states[at].edges.push_back({byte, byte, to});
+    tree.states.emplace_back();
+    at = to;
   }
-};
+  tree.states[at].accepts = true;
+}
+
+ByteAutomaton any_bytes() {
+  ByteAutomaton out;
+  for (const Language::State& s : any_text().states) {
+    ByteAutomaton::State state{{}, s.accepts};
+    for (const auto& e : s.edges) state.edges.push_back({e.low, e.high, e.to});
+    out.states.push_back(std::move(state));
+  }
+  return out;
+}
 
 /// Determinises all parts at once.
 class Filler {
  public:
-  Filler(const ReplyForm& form, const HoleTexts& texts) : form_(form), trees_(form.holes.size()) {
-    for (size_t h = 0; h < trees_.size() && h < texts.size(); ++h)
+  Filler(const ReplyForm& form, const HoleTexts& texts) : form_(form), fillings_(form.holes.size(), ByteAutomaton{{{}}}) {
+    for (size_t h = 0; h < fillings_.size() && h < texts.size(); ++h) {
+      const bool pattern = std::find(form.patterns.begin(), form.patterns.end(), h) != form.patterns.end();
       for (const std::string& t : texts[h]) {
         if (!text::check_utf8(t).valid) throw InputError(form.holes[h] + ": a text that is no valid UTF-8");
-        trees_[h].add(t);
+        if (!pattern) {
+          add(fillings_[h], t);
+          continue;
+        }
+        auto read = automaton_of(t);
+        out_.exact = out_.exact && read.has_value();
+        fillings_[h] = read ? std::move(*read) : any_bytes();
       }
+    }
   }
 
   Language run() {
@@ -189,7 +219,7 @@ class Filler {
   }
 
  private:
-  // A state of a part, or a node inside the tree of a hole behind which the part goes on at `to`.
+  // A state of a part, or one inside what fills a hole, behind which the part goes on at `to`.
   struct Place {
     uint32_t part, hole, at, to;
     auto operator<=>(const Place&) const = default;
@@ -206,8 +236,9 @@ class Filler {
     if (std::find(places.begin(), places.end(), here) != places.end()) return;
     places.push_back(here);
     for (const Language::Hole& h : form_.parts[part].states[state].holes) {
-      if (!trees_[h.hole].nodes[0].next.empty()) put(places, {part, h.hole, 0, h.to});
-      if (trees_[h.hole].nodes[0].ends) enter(part, h.to, places);
+      const ByteAutomaton::State& first = fillings_[h.hole].states[0];
+      if (!first.edges.empty()) put(places, {part, h.hole, 0, h.to});
+      if (first.accepts) enter(part, h.to, places);
     }
   }
   void read(const Place& place, uint8_t byte, Places& places) const {
@@ -217,11 +248,12 @@ class Filler {
       if (e != edges.end() && e->low <= byte) enter(place.part, e->to, places);
       return;
     }
-    const Tree& tree = trees_[place.hole];
-    const auto next = tree.nodes[place.at].next.find(byte);
-    if (next == tree.nodes[place.at].next.end()) return;
-    if (!tree.nodes[next->second].next.empty()) put(places, {place.part, place.hole, next->second, place.to});
-    if (tree.nodes[next->second].ends) enter(place.part, place.to, places);
+    const ByteAutomaton& filling = fillings_[place.hole];
+    for (const auto& e : filling.states[place.at].edges) {
+      if (byte < e.low || byte > e.high) continue;
+      if (!filling.states[e.to].edges.empty()) put(places, {place.part, place.hole, e.to, place.to});
+      if (filling.states[e.to].accepts) enter(place.part, place.to, places);
+    }
   }
 
   uint32_t state_of(Places places) {
@@ -246,7 +278,7 @@ class Filler {
       if (p.hole == kState)
         for (const auto& e : form_.parts[p.part].states[p.at].edges) begins[e.low] = begins[size_t{e.high} + 1] = true;
       else
-        for (const auto& [byte, next] : trees_[p.hole].nodes[p.at].next) begins[byte] = begins[size_t{byte} + 1] = true;
+        for (const auto& e : fillings_[p.hole].states[p.at].edges) begins[e.low] = begins[size_t{e.high} + 1] = true;
     }
     std::vector<Language::Edge> edges;
     for (unsigned low = 0; low < 256;) {
@@ -301,7 +333,7 @@ class Filler {
   }
 
   const ReplyForm& form_;
-  std::vector<Tree> trees_;
+  std::vector<ByteAutomaton> fillings_;
   Language out_;
   std::map<Places, uint32_t> index_;
   std::vector<const Places*> places_;

@@ -33,12 +33,13 @@ struct Language {
 struct ReplyForm {
   std::vector<Language> parts;
   std::vector<std::string> holes;   // as the format has them: `{text in words}`
+  std::vector<uint32_t> patterns;   // the holes for which a regular expression is given: any text that it fits as a whole
 };
 
 /// {"states": [[wants, accepts, low, high, to, low, high, to, …], …], "wants": […], "exact": false}, the last where it is so; of a
 /// part with holes also "holes": [[state, hole, to], …].
 Json to_json(const Language&);
-/// {"parts": […], "holes": […]}
+/// {"parts": […], "holes": […], "patterns": […]}, the last where there are some.
 Json to_json(const ReplyForm&);
 /// Throws InputError, "NAME: what is wrong". At most 2 million edges.
 Language parse_language(const Json&, const std::string& name = "language");
@@ -49,7 +50,8 @@ Language any_text();
 
 using HoleTexts = std::vector<std::vector<std::string>>;
 /// The language that the form is with these texts. Throws InputError when it is too large (a million edges), or a text is no
-/// valid UTF-8. A hole without texts lets nothing through; nor does a form that no reply fits: no state accepts then.
+/// valid UTF-8. Where a pattern has what pattern.h does not read, any text may stand, and the language is not `exact`; of its
+/// classes the characters are few beyond ASCII. A hole without texts lets nothing through; nor does a form that no reply fits: no state accepts then.
 Language fill(const ReplyForm&, const HoleTexts&);
 /// What may stand in the holes of the move that the episode asks for now; none where it has no holes. Throws std::runtime_error when
 /// the game's own code for it fails.

@@ -1,3 +1,4 @@
+ppc_unit_test(pattern ppc_engine)
 if(PPC_COMPILER)
   ppc_unit_test(constraint ppc_decode ppc_formats Threads::Threads)
   ppc_unit_test(masked_play ppc_decode ppc_driver ppc_engine)
