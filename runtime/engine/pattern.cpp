@@ -197,7 +197,7 @@ class Builder {
     return {all.begin, last};
   }
 
-  /// {m}, {m,}, {m,n}, {,n}; something else is text.
+  /// {m}, {m,}, {m,n}; something else is text, but {,n}, which not every PCRE2 takes for one.
   bool counts(int& least, int& most) {
     const size_t from = at_;
     ++at_;
@@ -209,7 +209,8 @@ class Builder {
     const int low = number();
     const bool comma = take(',');
     const int high = comma ? number() : low;
-    if (!take('}') || (low < 0 && high < 0)) {
+    if (low < 0 && high >= 0) throw Unread();
+    if (low < 0 || !take('}')) {
       at_ = from;
       return false;
     }
