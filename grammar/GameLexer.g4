@@ -49,6 +49,7 @@ channels { COMMENTS }
 }
 
 KwAbort: 'abort';
+KwAim: 'aim';
 KwAll: 'all';
 KwAnd: 'and';
 KwAnswered: 'answered';
@@ -70,7 +71,6 @@ KwFalse: 'false';
 KwFn: 'fn';
 KwFor: 'for';
 KwForbid: 'forbid';
-KwAim: 'aim';
 KwFormat: 'format';
 KwFrom: 'from';
 KwGame: 'game';

@@ -238,7 +238,7 @@ class Completer {
     if (inside != 0 && !(inside == 2 && b_.back(1) == ":")) return false;
     for (size_t i = brace; i-- > 0;) {
       const Word& w = b_.words[i];
-      if (w.text == "format") return true;
+      if (w.text == "format" || w.text == "aim") return true;
       if (w.kind == W::TextOpen || w.kind == W::TextClose || w.kind == W::Text || w.kind == W::Escape) continue;
       static const char* const pieces[] = {"~", "{", "}", "[", "]", "(", ")", "|", "*", ":", "without"};
       if (std::find(std::begin(pieces), std::end(pieces), w.text) != std::end(pieces)) continue;
@@ -403,7 +403,8 @@ class Completer {
       if (w == "if") keywords({"then", "else"});
       if (w == "for") keywords({"where", "if", "for"});
       if (w == "let" || w == "var") keywords({"as", "else"});
-      if (w == "format" || w == "expect" || w == "forbid") keywords({"else", "without"});
+      if (w == "format" || w == "expect" || w == "forbid") keywords({"else"});
+      if (w == "format" || w == "aim") keywords({"without"});
       if (w == "retry") keywords({"tell", "then"});
       if (w == "ask") keywords({"aside", "for"});
       if (w == "brief") keywords({"answered"});

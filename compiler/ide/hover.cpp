@@ -158,12 +158,13 @@ Description describe(const Analysis& a, const sema::Declared& d) {
       for (size_t p = 0; p < game.players.size(); ++p)
         if (m.players >> p & 1) who.push_back(game.players[p].name);
       out.code = "move " + d.name + (who.empty() ? "" : " by " + joined(who, ", "));
-      for (const sema::CompiledFormat& f : m.formats) {
-        // As a player is shown it; line by line.
-        std::string form = f.form;
+      // As a player is shown it; line by line.
+      const auto line_by_line = [&](const char* word, std::string form) {
         for (size_t at = 0; (at = form.find('\n', at)) != std::string::npos; at += 11) form.replace(at, 1, "\n          ");
-        out.code += "\n  format  " + form;
-      }
+        out.code += word + form;
+      };
+      for (const sema::CompiledFormat& f : m.formats) line_by_line("\n  format  ", f.form);
+      for (const std::string& f : m.aim_forms) line_by_line("\n  aim     ", f);
       if (d.type == UINT32_MAX) break;
       const sema::Type& t = game.types[d.type];
       std::string value;

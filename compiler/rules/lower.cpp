@@ -1356,7 +1356,7 @@ Program lower(const Game& game, const Sources& sources) {
   }
   for (size_t i = 0; i < game.moves.size(); ++i) {
     const sema::Move& move = game.moves[i];
-    if (move.holes.empty()) continue;
+    if (move.hole_texts.statements.empty()) continue;
     Builder b(l, K::Key, "texts for " + move.name, move.span);
     b.entry(move.hole_texts, 0, move.hole_texts.statements.back().value->type);
     m.moves.at(i).holes_entry = add_entry(p, b.finish());

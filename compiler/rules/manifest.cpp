@@ -59,8 +59,9 @@ engine::Language language_of(const formats::Replies& from, bool exact) {
 /// Empty where every text fits.
 std::string language_of(const sema::Move& move) {
   if (move.replies.empty()) return "";
-  if (move.holes.empty()) return engine::to_text(engine::to_json(language_of(move.replies[0], move.exact)));
+  if (move.hole_texts.statements.empty()) return engine::to_text(engine::to_json(language_of(move.replies[0], move.exact)));
   engine::ReplyForm form;
+  form.aims = move.aims;
   for (const formats::Replies& r : move.replies) form.parts.push_back(language_of(r, move.exact));
   for (const auto& h : move.holes) {
     if (h.pattern) form.patterns.push_back(static_cast<uint32_t>(form.holes.size()));

@@ -311,8 +311,7 @@ class Checker {
   std::vector<const ast::FormatItem*> holes_;                           // these, as they are written
   void declare_holes();
   void check_holes();
-  ValuePtr texts_among(const ast::Expr&, TypeId want, const char* hint);  // of a list, a set or a map's keys
-  ValuePtr texts_among(ValuePtr, Span, TypeId want, const char* hint);
+  ValuePtr texts_among(ValuePtr, Span, TypeId want, const char* hint);  // of a list, a set or a map's keys
   void reply_language(Move&);  // of the move that is being checked, from these
 };
 

@@ -171,7 +171,7 @@ void Checker::check_grammars() {
       context.result = f.result;
       ctx_ = &context;
       push();
-      ValuePtr v = texts_among(e, texts, "a word can be in a list or a set of texts, or be a key of a map");
+      ValuePtr v = texts_among(expr(e), e.span, texts, "a word can be in a list or a set of texts, or be a key of a map");
       const Value& given = v->op == Op::Builtin && v->builtin == B::ListToSet ? *v->args[0] : *v;
       if (!bad(*v) && (given.op == Op::MakeList || given.op == Op::MakeSet))
         for (const ValuePtr& item : given.args)

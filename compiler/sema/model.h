@@ -213,13 +213,15 @@ struct Move {
   uint32_t players = 0;         // bit set: who may make it
   Body body;                    // statements may hold Format, Check, Retry, Pass, Gives, Note, Let, For, Finish, Step
   std::vector<CompiledFormat> formats;
+  std::vector<std::string> aim_forms;  // as a person would be shown them
   TypeId value_type = 0;        // record: said, accepted, then captures and lets (in order of declaration)
   std::vector<std::optional<LocalId>> fields;  // the local behind each field; said and accepted have none
   std::string grammar;          // GBNF of the intersection of its formats
   std::vector<formats::Replies> replies;  // those that all of these have fit its formats, and its `read` leaves them as they are; none: any text
+  uint32_t aims = 0;            // so many of the last ones are those that its aims fit
   struct Hole { uint32_t function; std::string text; bool pattern = false; };  // `{text in …}` of its formats: what gives the texts, and how it is written
   std::vector<Hole> holes;
-  Body hole_texts;              // returns the texts of each, [[text]]
+  Body hole_texts;              // returns the texts of each, [[text]]; empty where there are neither holes nor aims
   bool exact = true;            // false: nothing is known of its `read`
   Span span;
 };

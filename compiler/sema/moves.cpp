@@ -133,15 +133,16 @@ void Checker::check_move(uint32_t index) {
   }
   t.complete(m.value_type, std::move(value));
 
-  move_formats_.insert(move_formats_.end(), move_aims_.begin(), move_aims_.end());
-  if (!move_formats_.empty()) {
+  std::vector<const std::vector<ast::FormatItem>*> all = move_formats_;
+  all.insert(all.end(), move_aims_.begin(), move_aims_.end());
+  if (!all.empty()) {
     formats::Problem problem;
-    if (move_formats_.size() > 1 && formats::empty_intersection(move_formats_, {}, &problem)) {
+    if (all.size() > 1 && formats::empty_intersection(all, {}, &problem)) {
       auto report = out_.emit(kNoReply, decl.name.span, {m.name});
-      for (const auto* items : move_formats_)
+      for (const auto* items : all)
         if (!items->empty()) report.label({items->front().span.file, items->front().span.begin, items->back().span.end}, "must fit");
     } else if (!problem.found()) {
-      m.grammar = formats::grammar(move_formats_);
+      m.grammar = formats::grammar(all);
       reply_language(m);
     }
   }
@@ -204,16 +205,22 @@ void Checker::reply_language(Move& m) {
     all = formats::replies(plain, {});
   }
   if (!all.states.empty() && !fits_all(all)) m.replies.push_back(std::move(all));
-  for (const auto* items : move_formats_) {
-    const auto holes = move_holes_.find(items);
-    if (holes == move_holes_.end()) continue;
-    formats::Replies part = formats::replies_with_holes(*items);
-    if (part.states.empty()) continue;
+  const auto with_holes = [&](const std::vector<ast::FormatItem>& items) {
+    formats::Replies part = formats::replies_with_holes(items);
+    if (part.states.empty()) return;
     for (auto& s : part.states)
-      for (auto& h : s.holes) h.hole += holes->second;
+      for (auto& h : s.holes) h.hole += move_holes_.at(&items);
     m.replies.push_back(std::move(part));
+  };
+  for (const auto* items : move_formats_)
+    if (move_holes_.count(items)) with_holes(*items);
+  const size_t formats = m.replies.size();
+  for (const auto* items : move_aims_) {
+    if (move_holes_.count(items)) with_holes(*items);
+    else if (formats::Replies part = formats::replies({items}, {}); !part.states.empty() && !fits_all(part)) m.replies.push_back(std::move(part));
   }
-  if (m.holes.empty()) return;
+  m.aims = static_cast<uint32_t>(m.replies.size() - formats);
+  if (m.holes.empty() && !m.aims) return;
   TypeTable& t = game_->types;
   Build b = build(m.span);
   std::vector<ValuePtr> lists;
@@ -264,9 +271,10 @@ void Checker::consequence(const ast::Consequence& c, Span span, const char* what
 
 void Checker::format(const ast::Stmt& s, const ast::Format& x, Statements& out) {
   TypeTable& t = game_->types;
-  if (!allowed(s, "format", {Where::Move})) return;
+  const char* word = x.aim ? "aim" : "format";
+  if (!allowed(s, word, {Where::Move})) return;
   if (!ctx_->top) {
-    out_.emit(kStatementPlace, s.span, {x.aim ? "aim" : "format", "a block"}).hint("formats stand in the move's body itself");
+    out_.emit(kStatementPlace, s.span, {word, "a block"}).hint(std::string(word) + "s stand in the move's body itself");
     return;
   }
   if (x.aim) return aim(s, x);
@@ -385,6 +393,7 @@ void Checker::aim(const ast::Stmt& s, const ast::Format& x) {
     return;
   }
   move_aims_.push_back(&x.items);
+  game_->moves[ctx_->move].aim_forms.push_back(formats::form(x.items));
   if (!program.holes.empty()) number_holes(x.items, program);
 }
 
@@ -462,14 +471,15 @@ void Checker::check_holes() {
     ctx_ = &context;
     push();
     Statement r = make(S::Return, item->among->span);
-    r.value = hole.aim ? expr(*item->among) : texts_among(*item->among, t.list(t.text_), "a text can be in a list or a set of texts, or be a key of a map");
+    r.value = expr(*item->among);
     if (hole.aim && r.value->type == t.regex_) {
       std::vector<ValuePtr> one;
       one.push_back(std::move(r.value));
       r.value = build(item->among->span).of(Op::MakeList, t.list(t.text_), std::move(one));
       for (Move::Hole& h : game_->moves[hole.move].holes) h.pattern |= h.function == hole.function;
-    } else if (hole.aim) {
-      r.value = texts_among(std::move(r.value), item->among->span, t.list(t.text_), "a text can be in a list or a set of texts, be a key of a map, or what a regex fits");
+    } else {
+      r.value = texts_among(std::move(r.value), item->among->span, t.list(t.text_),
+                            hole.aim ? "a text can be in a list or a set of texts, be a key of a map, or fit a regex" : "a text can be in a list or a set of texts, or be a key of a map");
     }
     pop();
     ctx_ = outer;
@@ -477,9 +487,6 @@ void Checker::check_holes() {
   }
 }
 
-ValuePtr Checker::texts_among(const ast::Expr& e, TypeId want, const char* hint) {
-  return texts_among(expr(e), e.span, want, hint);
-}
 ValuePtr Checker::texts_among(ValuePtr v, Span span, TypeId want, const char* hint) {
   TypeTable& t = game_->types;
   if (bad(*v) || v->type == want) return v;

@@ -27,7 +27,7 @@ const std::map<std::string, std::string>& statement_forms() {
       {"tell", "tell PLAYER VALUE"}, {"brief", "brief PLAYER VALUE [answered VALUE]"}, {"say", "say PLAYER VALUE"},
       {"note", "note \"KEY\" VALUE"}, {"reward", "reward PLAYER NUMBER"}, {"win", "win score NUMBER \"REASON\""},
       {"lose", "lose score NUMBER \"REASON\""}, {"abort", "abort \"REASON\""}, {"retry", "retry N tell \"MESSAGE\" then abort \"REASON\""},
-      {"read", "read TEXT"}, {"format", "format \"CLUE:\" {clue: text} else abort \"REASON\""},
+      {"read", "read TEXT"}, {"aim", "aim \"CLUE: \" {letters}"}, {"format", "format \"CLUE:\" {clue: text} else abort \"REASON\""},
       {"expect", "expect CONDITION else abort \"REASON\""}, {"forbid", "forbid CONDITION else lose \"REASON\""},
       {"gives", "gives VALUE"}, {"experiment", "experiment \"NAME\" { … }"}, {"instances", "instances N as i { … }"},
       {"resource", "resource NAME : TYPE = \"FILE\""}, {"break", ""}, {"pass", ""}};

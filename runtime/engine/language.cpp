@@ -57,6 +57,7 @@ Json to_json(const ReplyForm& form) {
   Json result = Json::object();
   result.add("parts", std::move(parts));
   result.add("holes", std::move(holes));
+  if (form.aims) result.add("aims", form.aims);
   if (form.patterns.empty()) return result;
   Json patterns = Json::list();
   for (uint32_t p : form.patterns) patterns.push(p);
@@ -140,6 +141,10 @@ ReplyForm parse_form(const Json& json, const std::string& name) {
       form.patterns.push_back(static_cast<uint32_t>(p.as_int()));
     }
   }
+  if (const Json* aims = json.find("aims")) {
+    if (!aims->is_int() || aims->as_int() < 0 || static_cast<uint64_t>(aims->as_int()) > parts->items().size()) bad(name, "`aims` is " + describe(*aims));
+    form.aims = static_cast<uint32_t>(aims->as_int());
+  }
   for (const Json& p : parts->items())
     form.parts.push_back(parse_part(p, form.holes.size(), name + ", part " + std::to_string(form.parts.size())));
   return form;
@@ -188,6 +193,8 @@ ByteAutomaton any_bytes() {
   return out;
 }
 
+struct TooLarge {};  // thrown inside
+
 /// Determinises all parts at once.
 class Filler {
  public:
@@ -201,15 +208,16 @@ class Filler {
           continue;
         }
         auto read = automaton_of(t);
-        out_.exact = out_.exact && read.has_value();
         fillings_[h] = read ? std::move(*read) : any_bytes();
       }
     }
   }
 
-  Language run() {
+  /// Of the first parts.
+  Language run(size_t parts) {
+    parts_ = parts;
     Places start;
-    for (uint32_t p = 0; p < form_.parts.size(); ++p) {
+    for (uint32_t p = 0; p < parts_; ++p) {
       enter(p, 0, start);
       out_.exact = out_.exact && form_.parts[p].exact;
     }
@@ -225,16 +233,17 @@ class Filler {
     auto operator<=>(const Place&) const = default;
   };
   static constexpr uint32_t kState = UINT32_MAX;  // as a hole
-  using Places = std::vector<Place>;
+  using Places = std::vector<Place>;  // ascending
 
-  static void put(Places& places, Place place) {
-    if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
+  static bool put(Places& places, Place place) {
+    const auto at = std::lower_bound(places.begin(), places.end(), place);
+    if (at != places.end() && *at == place) return false;
+    places.insert(at, place);
+    return true;
   }
   /// With the holes that stand there: of one that may be empty also what is behind it.
   void enter(uint32_t part, uint32_t state, Places& places) const {
-    const Place here{part, kState, state, 0};
-    if (std::find(places.begin(), places.end(), here) != places.end()) return;
-    places.push_back(here);
+    if (!put(places, {part, kState, state, 0})) return;
     for (const Language::Hole& h : form_.parts[part].states[state].holes) {
       const ByteAutomaton::State& first = fillings_[h.hole].states[0];
       if (!first.edges.empty()) put(places, {part, h.hole, 0, h.to});
@@ -257,12 +266,11 @@ class Filler {
   }
 
   uint32_t state_of(Places places) {
-    std::sort(places.begin(), places.end());
     auto [at, is_new] = index_.emplace(std::move(places), static_cast<uint32_t>(out_.states.size()));
     if (!is_new) return at->second;
     places_.push_back(&at->first);
     Language::State state;
-    std::vector<bool> ends(form_.parts.size());
+    std::vector<bool> ends(parts_);
     for (const Place& p : at->first)
       if (p.hole == kState && form_.parts[p.part].states[p.at].accepts) ends[p.part] = true;
     state.accepts = std::find(ends.begin(), ends.end(), false) == ends.end();
@@ -285,8 +293,9 @@ class Filler {
       unsigned high = low;
       while (high < 255 && !begins[high + 1]) ++high;
       Places after;
+      if ((work_ += places.size()) > kMostWork) throw TooLarge();
       for (const Place& p : places) read(p, static_cast<uint8_t>(low), after);
-      std::vector<bool> alive(form_.parts.size());
+      std::vector<bool> alive(parts_);
       for (const Place& p : after) alive[p.part] = true;
       if (std::find(alive.begin(), alive.end(), false) == alive.end()) {
         const uint32_t to = state_of(std::move(after));
@@ -296,7 +305,7 @@ class Filler {
       low = high + 1;
     }
     edges_ += edges.size();
-    if (edges_ > 1'000'000) throw InputError("with its texts, " + form_.holes.front() + " makes the form too large");
+    if (edges_ > 1'000'000) throw TooLarge();
     out_.states[s].edges = std::move(edges);
   }
 
@@ -309,7 +318,7 @@ class Filler {
         return !edges.empty() && edges[0].low == 0 && edges[0].high == 0x7F;
       });
     };
-    std::vector<bool> shown(form_.parts.size());
+    std::vector<bool> shown(parts_);
     for (uint32_t p = 0; p < shown.size(); ++p) shown[p] = !open(p);
     if (std::find(shown.begin(), shown.end(), true) == shown.end()) shown.assign(shown.size(), true);
     std::vector<std::string> words;
@@ -332,18 +341,39 @@ class Filler {
     return at->second;
   }
 
+  static constexpr size_t kMostWork = 10'000'000;
+
   const ReplyForm& form_;
+  size_t parts_ = 0;
   std::vector<ByteAutomaton> fillings_;
   Language out_;
   std::map<Places, uint32_t> index_;
   std::vector<const Places*> places_;
   std::map<std::string, uint32_t> wants_;
-  size_t edges_ = 0;
+  size_t edges_ = 0, work_ = 0;
 };
+
+bool lets_something_through(const Language& l) {
+  return std::any_of(l.states.begin(), l.states.end(), [](const Language::State& s) { return s.accepts; });  // all are reached
+}
 
 }  // namespace
 
-Language fill(const ReplyForm& form, const HoleTexts& texts) { return Filler(form, texts).run(); }
+Language fill(const ReplyForm& form, const HoleTexts& texts, Aims aims) {
+  if (form.aims && aims == Aims::Kept) {
+    try {
+      Language all = Filler(form, texts).run(form.parts.size());
+      if (lets_something_through(all)) return all;
+    } catch (const TooLarge&) {
+    }
+  }
+  if (form.aims == form.parts.size()) return any_text();
+  try {
+    return Filler(form, texts).run(form.parts.size() - form.aims);
+  } catch (const TooLarge&) {
+    throw InputError(form.holes.empty() ? "the form is too large" : "with its texts, " + form.holes.front() + " makes the form too large");
+  }
+}
 
 HoleTexts hole_texts(const Episode& episode, Worker& worker) {
   HoleTexts out;

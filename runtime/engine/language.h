@@ -29,9 +29,10 @@ struct Language {
   bool exact = true;                // false: the move's `read` may make something else of a reply that fits
 };
 
-/// A reply must fit all parts.
+/// A reply must fit all parts but aims, and is best like those, too.
 struct ReplyForm {
   std::vector<Language> parts;
+  uint32_t aims = 0;                // so many of the last parts
   std::vector<std::string> holes;   // as the format has them: `{text in words}`
   std::vector<uint32_t> patterns;   // the holes for which a regular expression is given: any text that it fits as a whole
 };
@@ -39,7 +40,7 @@ struct ReplyForm {
 /// {"states": [[wants, accepts, low, high, to, low, high, to, …], …], "wants": […], "exact": false}, the last where it is so; of a
 /// part with holes also "holes": [[state, hole, to], …].
 Json to_json(const Language&);
-/// {"parts": […], "holes": […], "patterns": […]}, the last where there are some.
+/// {"parts": […], "holes": […], "aims": 1, "patterns": […]}, the last two where there are some.
 Json to_json(const ReplyForm&);
 /// Throws InputError, "NAME: what is wrong". At most 2 million edges.
 Language parse_language(const Json&, const std::string& name = "language");
@@ -49,10 +50,11 @@ ReplyForm parse_form(const Json&, const std::string& name = "form");
 Language any_text();
 
 using HoleTexts = std::vector<std::vector<std::string>>;
-/// The language that the form is with these texts. Throws InputError when it is too large (a million edges), or a text is no
-/// valid UTF-8. Where a pattern has what pattern.h does not read, any text may stand, and the language is not `exact`; of its
-/// classes the characters are few beyond ASCII. A hole without texts lets nothing through; nor does a form that no reply fits: no state accepts then.
-Language fill(const ReplyForm&, const HoleTexts&);
+enum class Aims { Kept, Left };
+/// The language that the form is with these texts. A hole without texts lets nothing through; nor does a form that no reply fits: no state
+/// accepts then. Where a pattern has what pattern.h does not read, any text may stand. Aims are left when they let nothing through, or
+/// make the language too large. Throws InputError when it is too large without them (a million edges), or a text is no valid UTF-8.
+Language fill(const ReplyForm&, const HoleTexts&, Aims = Aims::Kept);
 /// What may stand in the holes of the move that the episode asks for now; none where it has no holes. Throws std::runtime_error when
 /// the game's own code for it fails.
 HoleTexts hole_texts(const Episode&, Worker&);

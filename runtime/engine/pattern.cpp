@@ -1,7 +1,9 @@
 #include "runtime/engine/pattern.h"
 
 #include <algorithm>
+#include <cctype>
 #include <string>
+#include <utility>
 
 #include "runtime/text/utf8.h"
 
@@ -9,6 +11,7 @@ namespace ppc::engine {
 namespace {
 
 constexpr size_t kMostStates = 20'000;
+constexpr size_t kMostWork = 4'000'000;
 constexpr int kDeepest = 100;
 
 struct Unread {};  // thrown inside
@@ -40,6 +43,7 @@ Set complement(Set set, uint32_t last) {
 }
 
 constexpr uint32_t kLast = 0x10FFFF;
+constexpr Range kSeparators{0x1C, 0x1F};  // Python's \s has them, PCRE2's does not
 
 /// Builds states with empty ways, as it reads; these are taken out at the end.
 class Builder {
@@ -49,18 +53,20 @@ class Builder {
   ByteAutomaton run() {
     const Part whole = alternatives(0);
     if (at_ < in_.size()) throw Unread();
-    ends_ = whole.end;
     ByteAutomaton out;
+    size_t edges = 0, work = 0;
     // States that something is read from or that are the end, and what empty ways lead to.
-    std::vector<uint32_t> number(states_.size(), UINT32_MAX), order{whole.begin};
+    std::vector<uint32_t> number(states_.size(), UINT32_MAX), seen(states_.size(), UINT32_MAX), order{whole.begin};
     number[whole.begin] = 0;
-    for (size_t i = 0; i < order.size(); ++i) {
+    for (uint32_t i = 0; i < order.size(); ++i) {
       ByteAutomaton::State state;
-      std::vector<uint32_t> todo{order[i]}, seen{order[i]};
+      std::vector<uint32_t> todo{order[i]};
+      seen[order[i]] = i;
       while (!todo.empty()) {
         const uint32_t s = todo.back();
         todo.pop_back();
-        state.accepts |= s == ends_;
+        if (++work > kMostWork) throw Unread();
+        state.accepts |= s == whole.end;
         for (const ByteAutomaton::Edge& e : states_[s].edges) {
           if (number[e.to] == UINT32_MAX) {
             number[e.to] = static_cast<uint32_t>(order.size());
@@ -69,13 +75,13 @@ class Builder {
           state.edges.push_back({e.low, e.high, number[e.to]});
         }
         for (uint32_t n : states_[s].empty)
-          if (std::find(seen.begin(), seen.end(), n) == seen.end()) {
-            seen.push_back(n);
+          if (seen[n] != i) {
+            seen[n] = i;
             todo.push_back(n);
           }
       }
-      edges_ += state.edges.size();
-      if (edges_ > 10 * kMostStates) throw Unread();
+      edges += state.edges.size();
+      if (edges > 10 * kMostStates) throw Unread();
       out.states.push_back(std::move(state));
     }
     return out;
@@ -168,10 +174,12 @@ class Builder {
     take('?');
     const size_t end = at_;
     if (most > 1000 || least > 1000) throw Unread();
-    // The atom is read again for each time.
+    // The atom is read again for each further time.
     Part all{fresh(), 0};
     all.end = all.begin;
+    bool first = true;
     const auto again = [&] {
+      if (std::exchange(first, false)) return once;
       at_ = from;
       folds_ = folds;
       const Part one = atom(depth);
@@ -179,19 +187,13 @@ class Builder {
       return one;
     };
     const uint32_t last = fresh();
-    for (int n = 0; n < std::max(least, most); ++n) {
+    const int times = most < 0 ? std::max(least, 1) : most;
+    for (int n = 0; n < times; ++n) {
       if (n >= least) way(all.end, last);
       const Part one = again();
       way(all.end, one.begin);
+      if (most < 0 && n == times - 1) way(one.end, one.begin);
       all.end = one.end;
-    }
-    if (most < 0) {
-      const Part loop = again();
-      const uint32_t here = fresh();
-      way(all.end, here);
-      way(here, loop.begin);
-      way(loop.end, here);
-      all.end = here;
     }
     way(all.end, last);
     return {all.begin, last};
@@ -265,8 +267,9 @@ class Builder {
       default: return {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
     }
   }
-  /// Adds what is escaped; `last` becomes that of ASCII where it is a class, which has more characters than these.
-  void escape(Set& set, uint32_t& last) {
+  /// Adds what is escaped; `last` becomes that of ASCII where it is a class, which has more characters than these. `negated`: of what is
+  /// added the complement is wanted.
+  void escape(Set& set, uint32_t& last, bool negated = false) {
     ++at_;
     const uint32_t c = point();
     switch (c) {
@@ -278,12 +281,13 @@ class Builder {
       case 'd': case 's': case 'w': {
         const Set one = ascii_class(static_cast<char>(c));
         set.insert(set.end(), one.begin(), one.end());
+        if (c == 's' && negated) set.push_back(kSeparators);
         last = 0x7F;
         return;
       }
       case 'D': case 'S': case 'W': {
         Set one = ascii_class(static_cast<char>(c));
-        if (c == 'S') one.insert(one.end(), {{0x1C, 0x1F}});
+        if (c == 'S') one.push_back(kSeparators);
         one = complement(std::move(one), 0x7F);
         set.insert(set.end(), one.begin(), one.end());
         last = 0;  // its complement has white space, digits, letters beyond ASCII
@@ -304,7 +308,7 @@ class Builder {
       if (peek() == '[' && at_ + 1 < in_.size() && (in_[at_ + 1] == ':' || in_[at_ + 1] == '.' || in_[at_ + 1] == '=')) throw Unread();
       const size_t size = set.size();
       if (peek() == '\\') {
-        escape(set, last);
+        escape(set, last, negated);
       } else {
         const uint32_t c = point();
         set.push_back({c, c});
@@ -384,10 +388,9 @@ class Builder {
   }
 
   std::string_view in_;
-  size_t at_ = 0, edges_ = 0;
+  size_t at_ = 0;
   bool folds_ = false;
   std::vector<State> states_;
-  uint32_t ends_ = 0;
 };
 
 }  // namespace

@@ -123,8 +123,10 @@ class LocalPlayer final : public Player {
     if (!move.holes_entry) return {module, &move.language};
     // What may stand in it depends on where the episode is; often it is the same as the last time.
     engine::HoleTexts texts = engine::hole_texts(r.episode, r.worker);
+    // Nothing is asked of a free reply but the form: a diagnosis does not go by aims.
+    const auto aims = options_->masking == local::Masking::On ? engine::Aims::Kept : engine::Aims::Left;
     if (!filled_ || filled_move_ != r.move || filled_with_ != texts) {
-      filled_ = std::make_shared<std::string>(engine::to_text(engine::to_json(engine::fill(engine::parse_form(engine::parse_json(move.language, move.name)), texts))));
+      filled_ = std::make_shared<std::string>(engine::to_text(engine::to_json(engine::fill(engine::parse_form(engine::parse_json(move.language, move.name)), texts, aims))));
       filled_move_ = r.move;
       filled_with_ = std::move(texts);
     }

@@ -1,8 +1,10 @@
-// A format made from the input's first piece, and its other pieces as replies.
+// A format made from the input's first piece, and its other pieces as replies. Where it has holes, the runtime's matcher finds what the
+// automaton of the format with choices in their places finds.
 #include "compiler/formats/formats.h"
 
 #include "compiler/syntax/parse.h"
 #include "runtime/text/utf8.h"
+#include "test/forms.h"
 #include "test/fuzz/common.h"
 
 using namespace ppc;
@@ -13,6 +15,8 @@ namespace {
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : in_(bytes) {}
+  std::map<const ast::Expr*, std::vector<std::string>> lists;  // the texts of holes
+
   formats::Items items(int depth) {
     formats::Items all;
     while (at_ < in_.size() && all.size() < 6) {
@@ -36,6 +40,16 @@ class Reader {
       case 0: case 1:
         it.text = word();
         it.ignore_case = b & 8;
+        if (b & 16 && !it.ignore_case) {
+          it.kind = ast::FormatItem::Kind::Capture;
+          it.char_class = "text";
+          it.among = std::make_shared<ast::Expr>();
+          auto& texts = lists[it.among.get()];
+          texts = {it.text};
+          if (b & 32) texts.push_back(word());
+          if (b & 64) texts.push_back("");
+          std::stable_sort(texts.begin(), texts.end(), [](const auto& x, const auto& y) { return x.size() > y.size(); });
+        }
         break;
       case 2: case 3: case 4: {
         static const char* const classes[] = {"text", "line", "word", "letters", "digits", "int", "text", "line"};
@@ -70,11 +84,28 @@ class Reader {
   int names_ = 0;
 };
 
+/// With choices in place of holes.
+formats::Items filled(const Reader& reader, formats::Items items) {
+  for (ast::FormatItem& it : items) {
+    for (formats::Items& branch : it.branches) branch = filled(reader, branch);
+    if (!it.among) continue;
+    ast::FormatItem choice;
+    choice.kind = ast::FormatItem::Kind::Choice;
+    for (const std::string& t : reader.lists.at(it.among.get())) {
+      choice.branches.emplace_back(1);
+      choice.branches.back()[0].text = t;
+    }
+    it = std::move(choice);
+  }
+  return items;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Pieces pieces({reinterpret_cast<const char*>(data), size});
-  formats::Items items = Reader(pieces.next()).items(0);
+  Reader reader(pieces.next());
+  const formats::Items with_holes = reader.items(0), items = filled(reader, with_holes);
   std::vector<formats::CaptureInfo> captures;
   formats::Problem problem;
   formats::Automaton automaton = formats::compile(items, {512}, captures, &problem);
@@ -83,13 +114,27 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     fuzz::require(!formats::match(automaton, "a", 1, at), "a format with a problem fits something");
     return 0;
   }
+  std::optional<forms::Real> real;
+  if (!reader.lists.empty()) {
+    formats::Problem none;
+    const formats::HoleProgram program = formats::compile_with_holes(with_holes, {512}, &none);
+    fuzz::require(!none.found(), "a format that is none with holes");
+    real.emplace(program, reader.lists);
+  }
   formats::form(items);
   formats::print(automaton);
   std::string example;
   formats::Problem other;
   bool empty = formats::empty_intersection({&items}, {512}, &other, &example);
   auto check = [&](const std::string& text) {
-    if (!formats::match(automaton, text.data(), static_cast<uint32_t>(text.size()), at)) return false;
+    const bool fits = formats::match(automaton, text.data(), static_cast<uint32_t>(text.size()), at);
+    std::optional<std::vector<std::string>> found;
+    if (real && real->run(text, found, 1'000'000) == PPC_FAULT_NONE) {
+      fuzz::require(found.has_value() == fits, "holes let another reply through than choices");
+      for (size_t k = 0; fits && k < captures.size(); ++k)
+        fuzz::require((*found)[k] == text.substr(at[2 * k], at[2 * k + 1] - at[2 * k]), "holes capture something else than choices");
+    }
+    if (!fits) return false;
     fuzz::require(!empty, "a format that nothing fits fits");
     for (size_t k = 0; k < captures.size(); ++k) {
       uint32_t from = at[2 * k], to = at[2 * k + 1];

@@ -5,8 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <csetjmp>
-#include <cstring>
 #include <functional>
 #include <map>
 #include <optional>
@@ -14,10 +12,8 @@
 #include <set>
 
 #include "compiler/formats/codeset.h"
-#include "runtime/abi/context.h"
-#include "runtime/abi/heap.h"
-#include "runtime/abi/segment.h"
 #include "runtime/engine/language.h"
+#include "test/forms.h"
 
 namespace {
 
@@ -888,7 +884,7 @@ TEST(Replies, AreWhatFitsAndStaysAsItIs) {
 
 // ---- holes ----------------------------------------------------------------------------------------------------------
 
-using Lists = std::map<const FormatItem*, Texts>;
+using Lists = std::map<const ppc::ast::Expr*, Texts>;
 
 /// Puts holes in place of some literals; `filled` gets the same with what stands in them.
 void dig(Chance& chance, Items& items, Items& filled) {
@@ -916,56 +912,11 @@ void dig(Chance& chance, Items& items, Items& filled) {
 void lists_of(const Items& holes, const Items& filled, Lists& out) {
   for (size_t i = 0; i < holes.size(); ++i) {
     if (holes[i].among)
-      for (const Items& b : filled[i].branches) out[&holes[i]].push_back(b[0].text);
+      for (const Items& b : filled[i].branches) out[holes[i].among.get()].push_back(b[0].text);
     else
       for (size_t b = 0; b < holes[i].branches.size(); ++b) lists_of(holes[i].branches[b], filled[i].branches[b], out);
   }
 }
-
-/// The runtime's matcher.
-class Filled {
- public:
-  Filled(const HoleProgram& program, const Lists& lists) : ctx_(size_t{16} << 20) {
-    ppc::rt::SegmentBuilder pool(PPC_POOL, 0, kTypes, nullptr);
-    std::vector<int64_t> all;
-    for (const FormatItem* hole : program.holes) {
-      std::vector<int64_t> texts;
-      for (const std::string& t : lists.at(hole)) texts.push_back(pool.make_text(t));
-      all.push_back(pool.make_list(texts));
-    }
-    lists_ = pool.make_list(all);
-    code_ = pool.make_list(program.code);
-    const std::string bytes = pool.bytes();
-    pool_.resize(bytes.size() / 8 + 1);
-    std::memcpy(pool_.data(), bytes.data(), bytes.size());
-    ctx_->types = kTypes;
-    ctx_->seg[PPC_POOL] = reinterpret_cast<uint8_t*>(pool_.data());
-  }
-  std::optional<Texts> operator()(const std::string& reply) {
-    ctx_.reset_step();
-    const bool ascii = std::all_of(reply.begin(), reply.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
-    const int64_t v = ctx_.scratch_text(reply, ascii);
-    ctx_->fuel = int64_t{1} << 40;
-    jmp_buf back;
-    ctx_->fault = PPC_FAULT_NONE;
-    ctx_->on_fault = &back;
-    volatile int64_t result = 0;
-    if (setjmp(back) == 0) result = ppc_rt_text_form(ctx_.get(), v, code_, lists_);
-    ctx_->on_fault = nullptr;
-    EXPECT_EQ(ctx_->fault, static_cast<uint32_t>(PPC_FAULT_NONE));
-    if (result == 0) return std::nullopt;
-    const ppc::rt::List list = ppc::rt::list(ctx_.get(), ppc::rt::record_field(ctx_.get(), result, 0));
-    Texts out;
-    for (uint32_t k = 0; k < list.n; ++k) out.emplace_back(ppc::rt::view(ctx_.get(), list[k]));
-    return out;
-  }
-
- private:
-  static constexpr ppc_type kTypes[] = {{PPC_K_TEXT, 0, 0, 0, 0}};
-  ppc::rt::Context ctx_;
-  std::vector<uint64_t> pool_;
-  int64_t code_ = 0, lists_ = 0;
-};
 
 TEST(Holes, AreChoicesOfWhatFillsThem) {
   int matched = 0, total = 0, dug = 0;
@@ -981,7 +932,7 @@ TEST(Holes, AreChoicesOfWhatFillsThem) {
     Lists lists;
     lists_of(items, filled, lists);
     dug += !program.holes.empty();
-    Filled real(program, lists);
+    ppc::forms::Real real(program, lists);
     ASSERT_EQ(program.captures.size(), expected.captures.size());
 
     const Replies part = replies_with_holes(items);
@@ -997,7 +948,7 @@ TEST(Holes, AreChoicesOfWhatFillsThem) {
     form.parts[0].wants = part.wants;
     for (const FormatItem* hole : program.holes) {
       form.holes.push_back("{text in …}");
-      texts.push_back(lists.at(hole));
+      texts.push_back(lists.at(hole->among.get()));
     }
     // It goes through JSON, as a manifest's does.
     ppc::engine::Language language;
@@ -1007,7 +958,9 @@ TEST(Holes, AreChoicesOfWhatFillsThem) {
       auto codes = some_reply(chance, filled);
       const std::string reply = utf8(codes, 0, codes.size());
       const auto found = expected(reply);
-      ASSERT_EQ(real(reply), found) << "seed " << seed << "\nformat" << show(filled) << "\nreply \"" << reply << "\"";
+      std::optional<Texts> real_found;
+      ASSERT_EQ(real.run(reply, real_found), static_cast<uint32_t>(PPC_FAULT_NONE));
+      ASSERT_EQ(real_found, found) << "seed " << seed << "\nformat" << show(filled) << "\nreply \"" << reply << "\"";
       ++total;
       matched += found.has_value();
       size_t digits = 0, most = 0;

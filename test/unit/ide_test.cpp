@@ -273,6 +273,8 @@ TEST(Completion, KnowsWhatFits) {
   EXPECT_EQ(completed_in("Colour.red {", "Colour.@@ {"), (Strings{"red", "green"}));
   EXPECT_EQ(completed_in("let shade = Colour.red", "let shade = Colour.@@"), (Strings{"red", "green"}));
   EXPECT_EQ(completed_in("{clue: text}", "{clue: @@}"), (Strings{"text", "line", "word", "letters", "digits", "int"}));
+  EXPECT_TRUE(has(completed_in("move Clue by describer {", "move Clue by describer { @@"), "aim"));
+  EXPECT_EQ(completed_in("move Clue by describer {", "move Clue by describer { aim \"CLUE:\" {@@}"), (Strings{"text", "line", "word", "letters", "digits", "int"}));
   EXPECT_TRUE(has(completed_in("what: text", "what: @@"), "Colour"));
   EXPECT_TRUE(has(completed_in("tries : [text]", "tries : [@@]"), "text"));
   EXPECT_FALSE(has(completed_in("tries : [text]", "tries : [@@]"), "let"));

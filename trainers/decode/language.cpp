@@ -54,7 +54,7 @@ std::shared_ptr<const Language> language_of(const engine::MoveInfo& move, const 
   const std::string name = "the replies of `" + move.name + "`";
   if (move.language.empty()) return std::make_shared<Language>(engine::any_text());
   const engine::ReplyForm form = engine::parse_form(engine::parse_json(move.language, name), name);
-  if (form.holes.empty()) return std::make_shared<Language>(form.parts[0]);
+  if (form.holes.empty() && !form.aims) return std::make_shared<Language>(form.parts[0]);
   return std::make_shared<Language>(engine::fill(form, texts));
 }
 
