@@ -209,6 +209,16 @@ TEST(Read, ExactIds) {
   EXPECT_TRUE(split.logprobs.empty());
 }
 
+TEST(Read, ExactIdsOfMessagesThatTheLineHasTogether) {
+  // The model was told two things one after the other.
+  Json apart = with_ids(R"({"prompt": [{"role": "user", "content": "one\n\nmore"}, {"role": "user", "content": "two "}], "completion": [{"role": "assistant", "content": "x"}]})");
+  const Json together = line(R"([{"role": "user", "content": "one\n\nmore\n\ntwo "}])"), other = line(R"([{"role": "user", "content": "one\n\ntwo\n\nmore"}])");
+  apart.set("prompt", together);
+  EXPECT_TRUE(read_example(apart, "f:1", encoder()).exact);
+  apart.set("prompt", other);
+  EXPECT_HAS(error_of([&] { read_example(apart, "f:1", encoder()); }), "do not say what `prompt[0]` says");
+}
+
 TEST(Read, ExactIdsOfAnotherTokenizerAreRefused) {
   const Json whole = with_ids(kTwo);
   auto changed = [&](const char* key, auto&& change) {

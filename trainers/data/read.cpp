@@ -142,19 +142,31 @@ void check_texts(const Example& e, const std::vector<Said>& said, const std::str
     fed = text(from, at);
     offset = 0;
   };
+  auto find = [&](std::string_view message) {  // behind it, in what was fed
+    const std::string_view content = trim(message);
+    const size_t found = fed.find(content, offset);
+    if (found != std::string::npos) return found + content.size();
+    const std::string read = as_read(content);
+    const size_t again = fed.find(read, offset);
+    return again == std::string::npos ? again : again + read.size();
+  };
   feed();
   for (const Said& m : said) {
     if (!m.trained) {
       if (at == e.ids.size() && offset == 0 && fed.empty()) continue;  // behind the last reply: nobody has read it
-      const std::string_view content = trim(m.content);
-      size_t found = fed.find(content, offset), length = content.size();
-      if (found == std::string::npos) {
-        const std::string read = as_read(content);
-        found = fed.find(read, offset);
-        length = read.size();
+      size_t behind = find(m.content);
+      // Messages that came one after the other are one in the line, with an empty line between.
+      for (std::string_view rest = m.content; behind == std::string::npos;) {
+        const size_t n = rest.find("\n\n");
+        if (n == std::string_view::npos && rest.size() == m.content.size()) break;
+        const size_t part = find(rest.substr(0, n));
+        if (part == std::string::npos) break;
+        offset = part;
+        if (n == std::string_view::npos) behind = part;
+        else rest.remove_prefix(n + 2);
       }
-      if (found == std::string::npos) no(m, std::string_view(fed).substr(offset));
-      offset = found + length;
+      if (behind == std::string::npos) no(m, std::string_view(fed).substr(offset));
+      offset = behind;
       continue;
     }
     if (at == e.ids.size()) fail(where, key, "`trained` has fewer replies than there are messages of the learner: `" + m.key + "` is missing" + kEncode);
