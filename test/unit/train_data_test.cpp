@@ -331,31 +331,6 @@ TEST(Read, FilterAndStatistics) {
   EXPECT_HAS(error_of([&] { read_examples(std::span(&bad, 1), encoder()); }), "records/episodes.jsonl:7: `messages`");
 }
 
-TEST(Read, RepliesOneBehindTheOther) {
-  const std::vector<TokenId> a{1, 2}, b{3, 4}, c{5}, d{6};
-  const std::vector<float> of_b{-1, -2}, of_d{-3};
-  const Reply both[] = {{a, b, of_b}, {c, d, of_d}};
-  const Example e = join(both);
-  EXPECT_EQ(e.ids, (std::vector<TokenId>{1, 2, 3, 4, 5, 6}));
-  EXPECT_EQ(e.trained, (std::vector<uint8_t>{0, 0, 1, 1, 0, 1}));
-  EXPECT_EQ(e.turn, (std::vector<int32_t>{-1, -1, 0, 0, -1, 1}));
-  EXPECT_TRUE(std::isnan(e.logprobs[1]) && std::isnan(e.logprobs[4]));
-  EXPECT_EQ(e.logprobs[3], -2);
-  EXPECT_EQ(e.logprobs[5], -3);
-  EXPECT_TRUE(e.exact);
-  // Context first: its log-probabilities are nobody's.
-  const Reply second[] = {{a, b, of_b, false}, {c, d, {}}};
-  EXPECT_EQ(join(second).trained, (std::vector<uint8_t>{0, 0, 0, 0, 0, 1}));
-  EXPECT_EQ(join(second).turn.back(), 0);
-  EXPECT_TRUE(join(second).logprobs.empty());
-  // Context behind is left out.
-  const Reply first[] = {{a, b, of_b}, {c, d, of_d, false}};
-  EXPECT_EQ(join(first).ids.size(), 4u);
-  EXPECT_HAS(error_of([&] { const Reply none[] = {{a, b, of_b, false}}; join(none); }), "argument: nothing is trained");
-  EXPECT_HAS(error_of([&] { const Reply odd[] = {{a, b, of_d}}; join(odd); }), "argument: a reply has a log-probability");
-  EXPECT_HAS(error_of([&] { const Reply early[] = {{{}, b, of_b}}; join(early); }), "argument: the first id");
-}
-
 TEST(Read, Pairs) {
   const char* const text = R"({"prompt": [{"role": "user", "content": "a"}], "chosen": [{"role": "assistant", "content": "good"}, {"role": "user", "content": "and?"}, {"role": "assistant", "content": "better"}],
     "rejected": [{"role": "assistant", "content": "bad"}], "game": "taboo", "chosen_score": 100.0, "rejected_score": 0.0, "chosen_source": "x:1", "rejected_source": "x:2", "rejected_violation": "rule"})";

@@ -147,8 +147,9 @@ data::ReadOptions read_options(const train::DataOptions& d, int64_t room) {
   return o;
 }
 
-/// What `ppc export` makes of records.
-std::vector<Json> lines_of(const std::string& path, const train::DataOptions& d, Method method) {
+/// What `ppc export` makes of records, line by line: all of them at once take many times the memory of their ids.
+template <class T>
+data::DataSet<T> from_records(const std::string& path, const train::DataOptions& d, Method method, const data::Encoder& encoder, int64_t room) {
   ExportOptions o;
   o.format = method == Method::Dpo ? ExportOptions::Format::Dpo : ExportOptions::Format::Sft;
   o.turns = d.turns;
@@ -163,10 +164,10 @@ std::vector<Json> lines_of(const std::string& path, const train::DataOptions& d,
   o.min_score = d.min_score;
   o.max_score = d.max_score;
   o.ids = d.ids == "encode" ? ExportOptions::Ids::None : d.ids == "exact" ? ExportOptions::Ids::All : ExportOptions::Ids::Where;
-  std::vector<Json> out;
-  const ExportSummary summary = export_lines({path}, o, [&](Json&& line) { out.push_back(std::move(line)); });
+  data::Reader<T> reader(encoder, read_options(d, room));
+  const ExportSummary summary = export_lines({path}, o, [&](Json&& line) { reader.add(line); });
   if (!summary.warning.empty()) std::fprintf(stderr, "%s\n", summary.warning.c_str());
-  return out;
+  return reader.finish();
 }
 
 /// From all files and folders, one behind the other.
@@ -185,12 +186,12 @@ std::vector<T> read_all(const train::DataOptions& d, Method method, const Shown&
 
 std::vector<data::Example> examples(const train::DataOptions& d, const Shown& shown, const std::string& what, const data::Encoder& encoder, int64_t room) {
   return read_all<data::Example>(d, Method::Sft, shown, what, [&](const std::string& path, bool records) {
-    return records ? data::read_examples(lines_of(path, d, Method::Sft), encoder, read_options(d, room)) : data::read_examples(path, encoder, read_options(d, room));
+    return records ? from_records<data::Example>(path, d, Method::Sft, encoder, room) : data::read_examples(path, encoder, read_options(d, room));
   });
 }
 std::vector<data::Pair> pairs(const train::DataOptions& d, const Shown& shown, const std::string& what, const data::Encoder& encoder, int64_t room) {
   return read_all<data::Pair>(d, Method::Dpo, shown, what, [&](const std::string& path, bool records) {
-    return records ? data::read_pairs(lines_of(path, d, Method::Dpo), encoder, read_options(d, room)) : data::read_pairs(path, encoder, read_options(d, room));
+    return records ? from_records<data::Pair>(path, d, Method::Dpo, encoder, room) : data::read_pairs(path, encoder, read_options(d, room));
   });
 }
 void look_at(const train::DataOptions& d, Method method, const Shown& shown, const std::string& what, const data::Encoder& encoder, int64_t room) {

@@ -30,7 +30,7 @@ struct Sampled {
 struct Example {
   std::vector<TokenId> ids;
   std::vector<uint8_t> trained;     // as many: 1 where the learner produced it (the token that ended a reply included), else 0
-  std::vector<int32_t> turn;        // as many: which of the replies that are trained, from 0; -1 where not trained
+  std::vector<int32_t> turn;        // as many: which of the learner's replies (of a line: of those that it trains), from 0; -1 where not trained
   std::vector<float> logprobs;      // as many, as sampled; NaN where unknown; empty where all are
   Sampled sampled;                  // where there are log-probabilities
   bool exact = false;               // ids are those that were sampled and fed; false: encoded from text

@@ -526,31 +526,6 @@ Pairs read_pairs(const std::string& file, const Encoder& encoder, const ReadOpti
 Examples read_examples(std::span<const Json> lines, const Encoder& encoder, const ReadOptions& options) { return read_lines<Example>(lines, encoder, options); }
 Pairs read_pairs(std::span<const Json> lines, const Encoder& encoder, const ReadOptions& options) { return read_lines<Pair>(lines, encoder, options); }
 
-Example join(std::span<const Reply> replies) {
-  Example e;
-  e.exact = true;
-  while (!replies.empty() && !replies.back().trained) replies = replies.first(replies.size() - 1);
-  bool known = false;
-  for (const Reply& r : replies) {
-    if (!r.logprobs.empty() && r.logprobs.size() != r.ids.size()) throw std::invalid_argument("a reply has a log-probability for each of its ids");
-    known = known || (r.trained && !r.logprobs.empty());
-  }
-  int32_t turn = -1;
-  for (const Reply& r : replies) {
-    push(e, r.prompt, false);
-    push(e, r.ids, r.trained);
-    e.turn.insert(e.turn.end(), r.prompt.size(), -1);
-    e.turn.insert(e.turn.end(), r.ids.size(), r.trained ? ++turn : -1);
-    if (!known) continue;
-    e.logprobs.insert(e.logprobs.end(), r.prompt.size(), kNan);
-    if (r.trained && !r.logprobs.empty()) e.logprobs.insert(e.logprobs.end(), r.logprobs.begin(), r.logprobs.end());
-    else e.logprobs.insert(e.logprobs.end(), r.ids.size(), kNan);
-  }
-  if (std::count(e.trained.begin(), e.trained.end(), 1) == 0) throw std::invalid_argument("nothing is trained");
-  if (e.trained[0]) throw std::invalid_argument("the first id has nothing before it, and cannot be trained");
-  return e;
-}
-
 int64_t Statistics::length(double percent) const {
   if (lengths.empty()) return 0;
   const double rank = std::ceil(percent / 100 * static_cast<double>(lengths.size()));

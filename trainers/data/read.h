@@ -93,16 +93,6 @@ using Pairs = DataSet<Pair>;
 Example read_example(const engine::Json& line, const std::string& where, const Encoder&, Ids = Ids::Auto);
 Pair read_pair(const engine::Json& line, const std::string& where, const Encoder&, Ids = Ids::Auto);
 
-/// What a player's model was fed before a reply, and sampled.
-struct Reply {
-  std::span<const TokenId> prompt, ids;
-  std::span<const float> logprobs;  // of `ids`; empty where unknown
-  bool trained = true;
-};
-/// A player's replies, one behind the other: all that its model has seen (docs/records.md, `sample`), up to the last that is trained. Throws std::invalid_argument when none
-/// is, or the numbers of ids and log-probabilities differ.
-Example join(std::span<const Reply>);
-
 /// Lines one by one, as they come: Reader<Example>, Reader<Pair>.
 template <class T>
 class Reader {
