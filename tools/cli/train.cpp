@@ -316,9 +316,11 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     events.emplace((fs::path(c.output) / "tensorboard").string(), before ? before + 1 : 0);
     model::write_file_atomically((fs::path(c.output) / "config.yaml").string(), config_text(config));
   }
+  const auto time_of_day = [] { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); };
+  if (first) events->text(before, time_of_day(), "configuration", "```yaml\n" + config_text(config) + "```\n");
   auto write = [&](int64_t step, const Metrics& m) {
     if (!first) return;
-    const double time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    const double time = time_of_day();
     metrics->write(step, time, m);
     events->scalars(step, time, m);
     events->flush();
