@@ -6,10 +6,9 @@
 #include <utility>
 
 #include "trainers/learn/learner.h"
+#include "trainers/nn/ops.h"
 
 namespace ppc::nn {
-
-using torch::Tensor;
 
 /// What is trained, and its optimizer: float32, or float64.
 struct Trained {
@@ -24,9 +23,9 @@ struct Trained {
   /// Which part a process has.
   static std::pair<int64_t, int64_t> shard(int64_t size, int rank, int world) { return {size * rank / world, size * (rank + 1) / world}; }
   /// Of all gradients, summed up in float64.
-  double gradient_norm() const;
-  /// The step of this process's part, with gradients multiplied by `factor`. They are not changed.
-  void step(const learn::AdamOptions&, double learning_rate, double factor);
+  double gradient_norm(const Ops&) const;
+  /// The step of this process's part, with gradients multiplied by `factor`. All gradients are 0 then.
+  void step(const learn::AdamOptions&, double learning_rate, double factor, const Ops&);
 };
 
 }  // namespace ppc::nn

@@ -21,9 +21,9 @@ torch::Device device_of(const std::string& name) {
   return *device;
 }
 
-void use_threads(int threads) {
+void use_threads(int threads, bool also_operators) {
   if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  at::set_num_threads(threads);
+  at::set_num_threads(also_operators ? threads : 1);
   if (const auto set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(threads);
 }
 

@@ -3,6 +3,7 @@
 #include "trainers/nn/torch.h"  // first
 
 #include <cstdint>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -13,8 +14,8 @@ namespace ppc::nn {
 
 /// "cpu", "cuda", "cuda:1". Throws std::invalid_argument for other names, std::runtime_error where there is no CUDA.
 torch::Device device_of(const std::string& name);
-/// For LibTorch and for OpenBLAS, which has a count of its own; 0: as many as the machine has.
-void use_threads(int threads);
+/// For OpenBLAS, and for LibTorch's own operators, or one for these; 0: as many as the machine has.
+void use_threads(int threads, bool also_operators = true);
 /// Bytes of memory that are free.
 int64_t free_memory(torch::Device);
 
@@ -31,6 +32,8 @@ auto guarded(F&& f) {
     return f();
   } catch (const c10::Error& e) {
     throw std::runtime_error(e.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    throw std::runtime_error("out of memory");
   }
 }
 

@@ -1,6 +1,7 @@
 #include <immintrin.h>
 
 #include "trainers/nn/kernel_table.h"
+#include "trainers/nn/train_kernels.h"
 
 namespace ppc::nn {
 namespace {
@@ -28,6 +29,7 @@ inline F16 add(F16 a, F16 b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_p
 inline F16 sub(F16 a, F16 b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
 inline F16 mul(F16 a, F16 b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
 inline F16 div(F16 a, F16 b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
+inline F16 square_root(F16 a) { return {_mm256_sqrt_ps(a.low), _mm256_sqrt_ps(a.high)}; }
 inline F16 greater(F16 a, F16 b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 inline F16 lesser(F16 a, F16 b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
 inline F16 nearest(F16 a) {
@@ -59,9 +61,11 @@ inline float maximum(F16 a) {
 }
 
 #include "trainers/nn/kernels_impl.h"
+#include "trainers/nn/train_kernels_impl.h"
 
 }  // namespace
 
 extern constexpr Kernels kAvx2Kernels = make_kernels(Isa::Avx2);
+extern constexpr TrainKernels kAvx2Training = make_train_kernels();
 
 }  // namespace ppc::nn

@@ -1,4 +1,5 @@
 #include "trainers/nn/kernel_table.h"
+#include "trainers/nn/train_kernels.h"
 
 namespace ppc::nn {
 namespace {
@@ -54,6 +55,9 @@ inline F16 mul(const F16& a, const F16& b) {
 inline F16 div(const F16& a, const F16& b) {
   return lanes([&](int i) { return a.of[i] / b.of[i]; });
 }
+inline F16 square_root(const F16& a) {
+  return lanes([&](int i) { return __builtin_sqrtf(a.of[i]); });
+}
 // As the vector instructions: the second where one is no number.
 inline F16 greater(const F16& a, const F16& b) {
   return lanes([&](int i) { return a.of[i] > b.of[i] ? a.of[i] : b.of[i]; });
@@ -91,9 +95,11 @@ inline float maximum(F16 a) {
 }
 
 #include "trainers/nn/kernels_impl.h"
+#include "trainers/nn/train_kernels_impl.h"
 
 }  // namespace
 
 extern constexpr Kernels kPortableKernels = make_kernels(Isa::Portable);
+extern constexpr TrainKernels kPortableTraining = make_train_kernels();
 
 }  // namespace ppc::nn

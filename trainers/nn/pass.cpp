@@ -19,7 +19,8 @@ uint64_t mixed(uint64_t x) {  // SplitMix64's
 }
 }  // namespace
 
-Pass::Pass(const model::ModelConfig& config, torch::Device device, torch::Dtype dtype) : config_(config), device_(device), dtype_(dtype) {
+Pass::Pass(const model::ModelConfig& config, torch::Device device, torch::Dtype dtype, int threads)
+    : config_(config), device_(device), dtype_(dtype), ops_(device, dtype, threads) {
   frequencies_ = torch::tensor(rope_frequencies(config), torch::kFloat64).to(device);
 }
 
@@ -32,6 +33,7 @@ Pass::Kept Pass::begin(const ModelView& weights, const Adapters* adapters, Batch
   const Tensor angles = (k.batch.positions.to(torch::kFloat64).unsqueeze(1) * frequencies_).unsqueeze(1);
   k.cos = angles.cos().to(dtype_);
   k.sin = angles.sin().to(dtype_);
+  k.back = k.sin.neg();
   return k;
 }
 
@@ -64,36 +66,36 @@ Tensor Pass::turned(const Kept& k, const LayerView& w, const Tensor& qkv) const 
   const int64_t n = qkv.size(0), heads = config_.num_attention_heads, kv_heads = config_.num_key_value_heads, d = config_.head_dim;
   const Tensor q = qkv.narrow(1, 0, heads * d).view({n, heads, d}), key = qkv.narrow(1, heads * d, kv_heads * d).view({n, kv_heads, d});
   if (config_.qk_norm) {
-    q.copy_(ops::rms_norm(q, w.q_norm, config_.rms_norm_eps));
-    key.copy_(ops::rms_norm(key, w.k_norm, config_.rms_norm_eps));
+    q.copy_(ops_.rms_norm(q, w.q_norm, config_.rms_norm_eps));
+    key.copy_(ops_.rms_norm(key, w.k_norm, config_.rms_norm_eps));
   }
-  ops::rotate(qkv.narrow(1, 0, (heads + kv_heads) * d).view({n, heads + kv_heads, d}), k.cos, k.sin, false);
+  ops_.rotate(qkv.narrow(1, 0, (heads + kv_heads) * d).view({n, heads + kv_heads, d}), k.cos, k.sin);
   return qkv;
 }
 
 Tensor Pass::layer(const Kept& k, size_t i, const Tensor& x, LayerKept* keep) const {
   const LayerView& w = k.weights.layers[i];
   const int64_t q = config_.num_attention_heads * config_.head_dim, kv = config_.num_key_value_heads * config_.head_dim, inner = config_.intermediate_size;
-  const ops::Heads heads{config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim};
+  const Heads heads{config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim};
 
-  const Tensor in = ops::rms_norm(x, w.input_norm, config_.rms_norm_eps);
-  Tensor qkv = ops::linear(in, w.qkv, w.qkv_bias);
+  const Tensor in = ops_.rms_norm(x, w.input_norm, config_.rms_norm_eps);
+  Tensor qkv = Ops::linear(in, w.qkv, w.qkv_bias);
   adapt(k, i, kQuery, in, qkv.narrow(1, 0, q));
   adapt(k, i, kKey, in, qkv.narrow(1, q, kv));
   adapt(k, i, kValue, in, qkv.narrow(1, q + kv, kv));
   const Tensor plain = keep && config_.qk_norm ? qkv.clone() : qkv;  // the norms' inputs
-  const ops::Found found = ops::attention(turned(k, w, qkv), k.batch.bounds, heads);
-  Tensor y = ops::linear(found.values, w.o, w.o_bias);
+  const Found found = ops_.attention(turned(k, w, qkv), k.batch.bounds, heads);
+  Tensor y = Ops::linear(found.values, w.o, w.o_bias);
   adapt(k, i, kOutput, found.values, y);
-  y.add_(x);
-  const Tensor middle = ops::rms_norm(y, w.middle_norm, config_.rms_norm_eps);
-  Tensor gate_up = ops::linear(middle, w.gate_up, w.gate_up_bias);
+  ops_.add(x, y);
+  const Tensor middle = ops_.rms_norm(y, w.middle_norm, config_.rms_norm_eps);
+  Tensor gate_up = Ops::linear(middle, w.gate_up, w.gate_up_bias);
   adapt(k, i, kGate, middle, gate_up.narrow(1, 0, inner));
   adapt(k, i, kUp, middle, gate_up.narrow(1, inner, inner));
-  const Tensor act = ops::gated(gate_up);
-  Tensor out = ops::linear(act, w.down, w.down_bias);
+  const Tensor act = ops_.gated(gate_up);
+  Tensor out = Ops::linear(act, w.down, w.down_bias);
   adapt(k, i, kDown, act, out);
-  out.add_(y);
+  ops_.add(y, out);
   if (keep) *keep = {x, plain, y, gate_up, found};
   return out;
 }
@@ -106,61 +108,62 @@ Tensor Pass::layer_back(const Kept& k, size_t i, const LayerKept& kept, Tensor d
   const double eps = config_.rms_norm_eps;
   auto back = [&](Projection p, const Tensor& x, const Tensor& dy, const Tensor& d_in) { adapt_back(k, i, p, x, dy, d_in, adapters_into); };
 
-  const Tensor act = ops::gated(kept.gate_up);
-  ops::linear_gradients(dx, act, into.down, into.down_bias);
+  const Tensor act = ops_.gated(kept.gate_up);
+  Ops::linear_gradients(dx, act, into.down, into.down_bias);
   Tensor d_act = at::mm(dx, w.down);
   back(kDown, act, dx, d_act);
-  const Tensor d_gate_up = ops::gated_back(d_act, kept.gate_up);
-  const Tensor middle = ops::rms_norm(kept.y, w.middle_norm, eps);
-  ops::linear_gradients(d_gate_up, middle, into.gate_up, into.gate_up_bias);
+  const Tensor d_gate_up = ops_.gated_back(d_act, kept.gate_up);
+  const Tensor middle = ops_.rms_norm(kept.y, w.middle_norm, eps);
+  Ops::linear_gradients(d_gate_up, middle, into.gate_up, into.gate_up_bias);
   Tensor d_middle = at::mm(d_gate_up, w.gate_up);
   back(kGate, middle, d_gate_up.narrow(1, 0, inner), d_middle);
   back(kUp, middle, d_gate_up.narrow(1, inner, inner), d_middle);
-  const Tensor dy = dx.add_(ops::rms_norm_back(d_middle, kept.y, w.middle_norm, eps, into.middle_norm));
+  ops_.add_rms_norm_back(d_middle, kept.y, w.middle_norm, eps, into.middle_norm, dx);
+  const Tensor& dy = dx;
 
-  ops::linear_gradients(dy, kept.found.values, into.o, into.o_bias);
+  Ops::linear_gradients(dy, kept.found.values, into.o, into.o_bias);
   Tensor d_found = at::mm(dy, w.o);
   back(kOutput, kept.found.values, dy, d_found);
   const Tensor qkv = config_.qk_norm ? turned(k, w, kept.qkv.clone()) : kept.qkv;
-  const Tensor d_qkv = ops::attention_back(d_found, kept.found, qkv, k.batch.bounds, {heads, kv_heads, d});
-  ops::rotate(d_qkv.narrow(1, 0, q + kv).view({n, heads + kv_heads, d}), k.cos, k.sin, true);
+  const Tensor d_qkv = ops_.attention_back(d_found, kept.found, qkv, k.batch.bounds, {heads, kv_heads, d});
+  ops_.rotate(d_qkv.narrow(1, 0, q + kv).view({n, heads + kv_heads, d}), k.cos, k.back);
   if (config_.qk_norm) {
     auto norm_back = [&](int64_t at, int64_t count, const Tensor& weight, const Tensor& weight_into) {
       const Tensor g = d_qkv.narrow(1, at, count * d).view({n, count, d});
-      g.copy_(ops::rms_norm_back(g, kept.qkv.narrow(1, at, count * d).view({n, count, d}), weight, eps, weight_into));
+      g.copy_(ops_.rms_norm_back(g, kept.qkv.narrow(1, at, count * d).view({n, count, d}), weight, eps, weight_into));
     };
     norm_back(0, heads, w.q_norm, into.q_norm);
     norm_back(q, kv_heads, w.k_norm, into.k_norm);
   }
-  const Tensor in = ops::rms_norm(kept.x, w.input_norm, eps);
-  ops::linear_gradients(d_qkv, in, into.qkv, into.qkv_bias);
+  const Tensor in = ops_.rms_norm(kept.x, w.input_norm, eps);
+  Ops::linear_gradients(d_qkv, in, into.qkv, into.qkv_bias);
   Tensor d_in = at::mm(d_qkv, w.qkv);
   back(kQuery, in, d_qkv.narrow(1, 0, q), d_in);
   back(kKey, in, d_qkv.narrow(1, q, kv), d_in);
   back(kValue, in, d_qkv.narrow(1, q + kv, kv), d_in);
-  return dx.add_(ops::rms_norm_back(d_in, kept.x, w.input_norm, eps, into.input_norm));
+  ops_.add_rms_norm_back(d_in, kept.x, w.input_norm, eps, into.input_norm, dx);
+  return dx;
 }
 
 Tensor Pass::logits(const Kept& k, int64_t first, int64_t count) const {
-  Tensor out = at::mm(k.normed.narrow(0, first, count), k.weights.head.t());
-  return out.to(ops::wide(out)).mul_(k.batch.heat.narrow(0, first, count).unsqueeze(1));
+  const Tensor out = at::mm(k.normed.narrow(0, first, count), k.weights.head.t());
+  return out.to(Ops::wide(out));
 }
 
 Pass::Logprobs Pass::head(Kept& k, const Tensor& x, bool entropies, bool keep) const {
   const int64_t wanted = k.batch.rows.size(0), rows = std::max<int64_t>(1, kLogits / config_.vocab_size);
-  const auto options = x.options().dtype(ops::wide(x));
+  const auto options = x.options().dtype(Ops::wide(x));
   Logprobs out{at::empty({wanted}, options), entropies ? at::empty({wanted}, options) : Tensor()};
   k.last = x.index_select(0, k.batch.rows);
-  k.normed = ops::rms_norm(k.last, k.weights.norm, config_.rms_norm_eps);
+  k.normed = ops_.rms_norm(k.last, k.weights.norm, config_.rms_norm_eps);
   k.lse = at::empty({wanted}, options);
   const bool fits = wanted * config_.vocab_size <= kKeptLogits;
   for (int64_t at = 0; at < wanted; at += rows) {
     const int64_t count = std::min(rows, wanted - at);
-    const Tensor z = logits(k, at, count), lse = z.logsumexp(-1);
+    Tensor z = logits(k, at, count);
+    const Tensor lse = ops_.softmax(z, k.batch.heat.narrow(0, at, count), entropies ? out.entropies.narrow(0, at, count) : Tensor());
     k.lse.narrow(0, at, count).copy_(lse);
     out.values.narrow(0, at, count).copy_(z.gather(1, k.batch.targets.narrow(0, at, count).unsqueeze(1)).squeeze(1) - lse);
-    // -Σ p log p = log Σ e^z − Σ p z
-    if (entropies) out.entropies.narrow(0, at, count).copy_(lse - ((z - lse.unsqueeze(1)).exp_() * z).sum(-1));
     if (keep) k.logits.push_back(fits ? z : Tensor());
   }
   return out;
@@ -178,16 +181,18 @@ void Pass::backward(const Tensor& d_logprobs, const ModelView& into, const Adapt
     const int64_t count = std::min(rows, wanted - at);
     Tensor z = k.logits[static_cast<size_t>(at / rows)];
     k.logits[static_cast<size_t>(at / rows)] = Tensor();
-    if (!z.defined()) z = logits(k, at, count);
+    const Tensor heat = k.batch.heat.narrow(0, at, count);
+    if (!z.defined()) {
+      z = logits(k, at, count);
+      ops_.softmax(z, heat, {});
+    }
     // d log p(target) / dz = (1 at the target) − p, and z = logit / temperature.
-    const Tensor g = (d_logprobs.narrow(0, at, count) * k.batch.heat.narrow(0, at, count)).unsqueeze(1);
-    z.sub_(k.lse.narrow(0, at, count).unsqueeze(1)).exp_().mul_(-g);
-    z.scatter_add_(1, k.batch.targets.narrow(0, at, count).unsqueeze(1), g);
+    ops_.softmax_back(z, k.lse.narrow(0, at, count), k.batch.targets.narrow(0, at, count), d_logprobs.narrow(0, at, count) * heat);
     const Tensor dz = z.to(dtype_);
-    ops::linear_gradients(dz, k.normed.narrow(0, at, count), gradients.head, {});
+    Ops::linear_gradients(dz, k.normed.narrow(0, at, count), gradients.head, {});
     d_normed.narrow(0, at, count).copy_(at::mm(dz, k.weights.head));
   }
-  const Tensor d_last = ops::rms_norm_back(d_normed, k.last, k.weights.norm, config_.rms_norm_eps, gradients.norm);
+  const Tensor d_last = ops_.rms_norm_back(d_normed, k.last, k.weights.norm, config_.rms_norm_eps, gradients.norm);
   Tensor dx = at::zeros({k.batch.tokens.size(0), config_.hidden_size}, d_last.options());
   dx.index_copy_(0, k.batch.rows, d_last);
   for (size_t i = k.layers.size(); i-- > 0;) {
@@ -196,8 +201,7 @@ void Pass::backward(const Tensor& d_logprobs, const ModelView& into, const Adapt
     if (!kept.gate_up.defined()) layer(k, i, Tensor(kept.x), &kept);
     dx = layer_back(k, i, kept, dx, gradients.layers[i], adapters_into);
   }
-  if (gradients.embedding.defined())
-    gradients.embedding.add_(at::embedding_dense_backward(dx, k.batch.tokens, config_.vocab_size, -1, false));
+  if (gradients.embedding.defined()) ops_.embedding_back(dx, k.batch.tokens, gradients.embedding);
 }
 
 /// Some of x are 0, and the others larger for it: a function of the pass, the layer, the projection and the place.
@@ -229,8 +233,8 @@ void Pass::adapt_back(const Kept& k, size_t layer, Projection p, const Tensor& x
   if (!pair.a.defined()) return;
   const Tensor dropped = drop(*k.adapters, layer, p, x), low = at::mm(dropped, pair.a.t()), d_low = at::mm(dy, pair.b).mul_(k.adapters->scale);
   const AdapterView::Pair& to = into.layers[layer][p];
-  ops::linear_gradients(d_low, dropped, to.a, {});
-  ops::linear_gradients(dy * k.adapters->scale, low, to.b, {});
+  Ops::linear_gradients(d_low, dropped, to.a, {});
+  Ops::linear_gradients(dy * k.adapters->scale, low, to.b, {});
   const Tensor d_dropped = at::mm(d_low, pair.a);
   dx.add_(drop(*k.adapters, layer, p, d_dropped));  // the same places
 }

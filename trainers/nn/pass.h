@@ -30,7 +30,7 @@ struct Adapters {
 
 class Pass {
  public:
-  Pass(const model::ModelConfig&, torch::Device, torch::Dtype);
+  Pass(const model::ModelConfig&, torch::Device, torch::Dtype, int threads = 1);
 
   struct Logprobs {
     Tensor values, entropies;   // [T], float32 (float64 in float64); entropies are undefined where not wanted
@@ -42,15 +42,16 @@ class Pass {
   /// Adds the gradients, given those of the log-probabilities [T]; forgets what was kept. What has no tensor in `into` gets none.
   void backward(const Tensor& d_logprobs, const ModelView& into, const AdapterView& adapters_into);
   void forget() { kept_.reset(); }
+  const Ops& ops() const { return ops_; }
 
  private:
   /// Of a layer: `x` is always there.
-  struct LayerKept { Tensor x, qkv, y, gate_up; ops::Found found; };
+  struct LayerKept { Tensor x, qkv, y, gate_up; Found found; };
   struct Kept {
     ModelView weights;
     std::optional<Adapters> adapters;
     Batch batch;
-    Tensor cos, sin;
+    Tensor cos, sin, back;      // of each position's angles; −sin
     std::vector<LayerKept> layers;
     Tensor last, normed;        // [T, hidden]: of the wanted rows, before and behind the last norm
     std::vector<Tensor> logits; // of some rows each, divided by the temperature; undefined where they are computed again
@@ -70,6 +71,7 @@ class Pass {
   model::ModelConfig config_;
   torch::Device device_;
   torch::Dtype dtype_;
+  Ops ops_;
   Tensor frequencies_;
   std::optional<Kept> kept_;
 };

@@ -12,6 +12,7 @@
 
 #include "runtime/engine/json.h"
 #include "trainers/nn/adam.h"
+#include "trainers/nn/cpu_memory.h"
 #include "trainers/nn/devices.h"
 #include "trainers/nn/flat.h"
 #include "trainers/nn/group.h"
@@ -73,7 +74,7 @@ class TorchLearner final : public learn::Learner {
  public:
   TorchLearner(const std::string& folder, const LearnerOptions& o)
       : options_(o), config_(model::load_config(folder)), device_(device_of(o.device)), dtype_(precision_of(o.precision)),
-        wide_(dtype_ == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32), layout_(layout_of(config_)), pass_(config_, device_, dtype_) {
+        wide_(dtype_ == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32), layout_(layout_of(config_)), pass_(config_, device_, dtype_, o.threads) {
     const Entry entry(*this);
     const learn::GroupOptions& g = o.group;
     if (g.world < 1 || g.rank < 0 || g.rank >= g.world) throw std::invalid_argument("process " + std::to_string(g.rank) + " of " + std::to_string(g.world) + ": there is no such");
@@ -154,19 +155,20 @@ class TorchLearner final : public learn::Learner {
     return guarded([&] {
       Step out;
       if (group_) group_->sum(trained_.gradients);
-      out.gradient_norm = trained_.gradient_norm();
+      out.gradient_norm = trained_.gradient_norm(pass_.ops());
       out.skipped = !std::isfinite(out.gradient_norm);
       if (!out.skipped) {
         // As torch.nn.utils.clip_grad_norm_.
-        trained_.step(options_.adam, learning_rate, max_norm > 0 ? std::min(1.0, max_norm / (out.gradient_norm + 1e-6)) : 1);
+        trained_.step(options_.adam, learning_rate, max_norm > 0 ? std::min(1.0, max_norm / (out.gradient_norm + 1e-6)) : 1, pass_.ops());
         // Each process has stepped its part.
         for (int r = 0; group_ && r < options_.group.world; ++r) {
           const auto [from, to] = Trained::shard(trained_.weights.numel(), r, options_.group.world);
           if (to > from) group_->broadcast(trained_.weights.narrow(0, from, to - from), r);
         }
         refresh();
+      } else {
+        trained_.gradients.zero_();
       }
-      trained_.gradients.zero_();
       accumulated_ = false;
       return out;
     });
@@ -319,7 +321,7 @@ class TorchLearner final : public learn::Learner {
   /// What holds while a function runs: LibTorch records nothing, and has the threads that were asked for, whichever thread calls.
   struct Entry {
     explicit Entry(const TorchLearner& l) {
-      if (l.device_.is_cpu()) use_threads(l.options_.threads);
+      if (l.device_.is_cpu()) use_threads(l.options_.threads, l.pass_.ops().torch_has_threads());
     }
     torch::NoGradGuard no_gradients;
   };
@@ -442,7 +444,10 @@ class TorchLearner final : public learn::Learner {
 }  // namespace
 
 std::unique_ptr<learn::Learner> load_torch_learner(const std::string& folder, const LearnerOptions& options) {
-  return guarded([&] { return std::make_unique<TorchLearner>(folder, options); });
+  return guarded([&] {
+    if (device_of(options.device).is_cpu()) keep_memory();
+    return std::make_unique<TorchLearner>(folder, options);
+  });
 }
 
 }  // namespace ppc::nn

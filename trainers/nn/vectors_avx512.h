@@ -17,6 +17,8 @@ inline F16 add(F16 a, F16 b) { return _mm512_add_ps(a, b); }
 inline F16 sub(F16 a, F16 b) { return _mm512_sub_ps(a, b); }
 inline F16 mul(F16 a, F16 b) { return _mm512_mul_ps(a, b); }
 inline F16 div(F16 a, F16 b) { return _mm512_div_ps(a, b); }
+// (With a mask, as GCC 12 says of the one without that it reads what is not set.)
+inline F16 square_root(F16 a) { return _mm512_maskz_sqrt_ps(static_cast<__mmask16>(0xffff), a); }
 inline F16 greater(F16 a, F16 b) { return _mm512_max_ps(a, b); }
 inline F16 lesser(F16 a, F16 b) { return _mm512_min_ps(a, b); }
 inline F16 nearest(F16 a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
