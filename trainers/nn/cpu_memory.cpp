@@ -2,9 +2,11 @@
 
 #include "trainers/nn/cpu_memory.h"
 
+#include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -15,7 +17,8 @@ namespace ppc::nn {
 
 namespace {
 
-constexpr size_t kLarge = size_t{1} << 20, kPage = size_t{2} << 20;
+constexpr size_t kLarge = size_t{1} << 20;                    // bytes; what is smaller is the system's
+constexpr size_t kSmallPage = 4096, kPage = size_t{2} << 20;
 
 /// Pieces that nobody uses, by their size.
 class Store {
@@ -24,7 +27,7 @@ class Store {
     // An eighth more at most is wasted.
     size_t step = kPage;
     while (step * 16 < bytes) step *= 2;
-    const size_t size = bytes < kPage ? (bytes + 4095) / 4096 * 4096 : (bytes + step - 1) / step * step;
+    const size_t size = bytes < kPage ? (bytes + kSmallPage - 1) / kSmallPage * kSmallPage : (bytes + step - 1) / step * step;
     std::lock_guard lock(mutex_);
     used_ += size;
     most_ = std::max(most_, used_);
@@ -38,7 +41,7 @@ class Store {
       return out;
     }
     trim();
-    out = std::aligned_alloc(size < kPage ? 4096 : kPage, size);
+    out = std::aligned_alloc(size < kPage ? kSmallPage : kPage, size);
     if (!out) {
       used_ -= size;
       throw std::bad_alloc();
@@ -47,14 +50,17 @@ class Store {
     sizes_[out] = size;
     return out;
   }
-  void give(void* p) {
+  /// False: it is none of this store's.
+  bool give(void* p) {
     std::lock_guard lock(mutex_);
     const auto at = sizes_.find(p);
+    if (at == sizes_.end()) return false;
     used_ -= at->second;
     kept_ += at->second;
     free_.emplace(at->second, p);
     sizes_.erase(at);
     trim();
+    return true;
   }
 
  private:
@@ -80,22 +86,21 @@ Store& store() {
   return *s;
 }
 
-void free_large(void* p) { store().give(p); }
-void free_small(void* p) { std::free(p); }
+// The store's pieces begin where a page does; of others few do.
+void give_back(void* p) {
+  if (reinterpret_cast<uintptr_t>(p) % kSmallPage != 0 || !store().give(p)) std::free(p);
+}
 
 /// LibTorch changed what is const in its allocators, and added to them: each version finds its own functions here.
 struct Keeping : c10::Allocator {
   at::DataPtr allocate(size_t bytes) const {
     const c10::Device cpu(c10::DeviceType::CPU);
-    if (bytes == 0) return {nullptr, nullptr, &free_small, cpu};
-    if (bytes >= kLarge) {
-      void* p = store().take(bytes);
-      return {p, p, &free_large, cpu};
-    }
-    void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (bytes == 0) return {nullptr, nullptr, &give_back, cpu};
+    void* p = bytes >= kLarge ? store().take(bytes) : std::aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!p) throw std::bad_alloc();
-    return {p, p, &free_small, cpu};
+    return {p, p, &give_back, cpu};
   }
+  at::DeleterFnPtr raw_deleter() const { return &give_back; }
   at::DataPtr allocate(size_t bytes) { return static_cast<const Keeping*>(this)->allocate(bytes); }
   void copy_data(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
 };
