@@ -330,5 +330,20 @@ TEST(Page, StepsThatAreToldTwiceCountOnce) {
   EXPECT_NE(page.find("loss, step 2: 2<"), std::string::npos);
 }
 
+TEST(Page, RulesThatNobodyBrokeAreZero) {
+  Report r;
+  r.metrics = {{1, 0, {{"played", 50}, {"violations/a", 0.5}}, {}}, {2, 0, {{"played", 60}}, {}}, {3, 0, {{"played", 70}, {"violations/b", 1}}, {}}};
+  const std::string page = report_page(r);
+  for (const char* part : {"a, step 1: 0.5<", "a, step 2: 0<", "a, step 3: 0<", "b, step 1: 0<", "b, step 3: 1<"}) EXPECT_NE(page.find(part), std::string::npos) << part;
+}
+
+TEST(Page, TheOnlyGameIsAll) {
+  Report r;
+  r.metrics = {{1, 0, {{"reward", 0.5}, {"reward/taboo", 0.5}, {"played", 1}, {"played/taboo", 2}}, {}}};
+  const std::string page = report_page(r);
+  EXPECT_EQ(page.find("taboo, step 1: 0.5<"), std::string::npos);
+  EXPECT_NE(page.find("taboo, step 1: 2<"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace ppc::report

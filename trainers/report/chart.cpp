@@ -16,7 +16,7 @@ using web::html;
 using Points = std::vector<std::pair<double, double>>;
 
 // In units of the picture, about pixels.
-constexpr double kWidth = 360, kHeight = 180, kLeft = 42, kRight = 8, kTop = 8, kBottom = 22;
+constexpr double kWidth = 360, kHeight = 180, kLeft = 46, kRight = 8, kTop = 8, kBottom = 22;
 constexpr size_t kMany = 60;     // as many points are smoothed
 constexpr size_t kColumns = 240; // at most so many points are drawn
 
@@ -83,9 +83,8 @@ Range range_of(std::vector<double> always, std::vector<double> mostly) {
   const auto [least, most] = std::minmax_element(always.begin(), always.end());
   Range r{*least, *most};
   if (r.high - r.low <= 1e-9 * std::max(std::abs(r.low), std::abs(r.high))) {  // also where smoothing rounds
-    const double around = r.low == 0 ? 1 : std::abs(r.low) / 2;
-    if (r.low < 0) return {r.low - around, r.high + around};
-    return {std::max(0.0, r.low - around), r.high + around};
+    if (r.high == 0) return {0, 1};
+    return r.high > 0 ? Range{0, 1.2 * r.high} : Range{1.2 * r.low, 0};
   }
   const double margin = (r.high - r.low) * 0.06;
   // Zero belongs to what is nearly there.

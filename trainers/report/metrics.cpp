@@ -82,7 +82,7 @@ std::vector<MetricsLine> read_metrics(const std::string& path) {
 
 const std::vector<MetricInfo>& known_metrics() {
   static const std::vector<MetricInfo> all = {
-      {"eval/clemscore", "clemscore, evaluation", "clemscore", "% played / 100 × score, both averages over games, on instances that are not trained on"},
+      {"eval/clemscore", "clemscore, evaluation", "clemscore", "% played / 100 × score, both averages over games, on the instances of the evaluation"},
       {"eval/played", "% played, evaluation", "all", "episodes that were not aborted"},
       {"eval/score", "score, evaluation", "all", "mean Main Score of the episodes that were played to their end"},
       {"eval/violations", "broken rules, evaluation", "all", "how often in an episode"},

@@ -114,6 +114,32 @@ struct Panel {
   std::vector<Curve> curves;
 };
 
+/// Rules that nobody broke in a step are not in its line, and neither is 0.
+void fill_violations(std::map<std::string, Curve>& curves) {
+  for (const auto& [prefix, told] : {std::pair("violations/", "played"), std::pair("eval/violations/", "eval/played")}) {
+    const auto steps = curves.find(told);
+    if (steps == curves.end()) continue;
+    for (auto& [name, curve] : curves) {
+      if (!name.starts_with(prefix)) continue;
+      Curve all{curve.label, {}};
+      size_t at = 0;
+      for (const auto& [step, y] : steps->second.points) {
+        while (at < curve.points.size() && curve.points[at].first < step) all.points.push_back(curve.points[at++]);
+        if (at < curve.points.size() && curve.points[at].first == step) all.points.push_back(curve.points[at++]);
+        else all.points.emplace_back(step, 0);
+      }
+      all.points.insert(all.points.end(), curve.points.begin() + static_cast<std::ptrdiff_t>(at), curve.points.end());
+      curve = std::move(all);
+    }
+  }
+}
+
+bool same(const Curve& a, const Curve& b) {
+  return std::equal(a.points.begin(), a.points.end(), b.points.begin(), b.points.end(), [](const auto& p, const auto& q) {
+    return p.first == q.first && (p.second == q.second || (std::isnan(p.second) && std::isnan(q.second)));
+  });
+}
+
 std::vector<Panel> panels(const std::vector<MetricsLine>& lines) {
   std::map<std::string, Curve> curves;
   std::vector<std::string> names;  // as they first occur
@@ -127,9 +153,12 @@ std::vector<Panel> panels(const std::vector<MetricsLine>& lines) {
       points.emplace_back(static_cast<double>(line.step), value);
     }
   }
+  fill_violations(curves);
   std::vector<Panel> out;
   std::map<std::string, size_t> index;
   for (const std::string& name : names) {
+    // The only game is all of them.
+    if (const auto whole = curves.find(name.substr(0, name.find_last_of('/'))); whole != curves.end() && whole->first != name && same(whole->second, curves[name])) continue;
     const MetricInfo* info = find_metric(name);
     const size_t slash = name.rfind('/');
     const std::string title = info ? std::string(info->panel) : name.substr(0, slash);
@@ -145,7 +174,7 @@ std::vector<Panel> panels(const std::vector<MetricsLine>& lines) {
     } else {
       curve.label = slash == std::string::npos ? name : name.substr(slash + 1);
     }
-    panel.curves.push_back(std::move(curve));
+    panel.curves.push_back(curve);
   }
   std::sort(out.begin(), out.end(), [](const Panel& a, const Panel& b) { return a.order < b.order; });
   return out;
