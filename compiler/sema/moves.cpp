@@ -1,4 +1,6 @@
 // Moves: what a reply must look like, the rules it must keep, and the value it then is.
+#include <algorithm>
+
 #include "compiler/formats/formats.h"
 #include "compiler/sema/checker.h"
 
@@ -142,7 +144,9 @@ void Checker::check_move(uint32_t index) {
       for (const auto* items : all)
         if (!items->empty()) report.label({items->front().span.file, items->front().span.begin, items->back().span.end}, "must fit");
     } else if (!problem.found()) {
-      m.grammar = formats::grammar(all);
+      // What a grammar makes of holes is any text: an aim would say little with that.
+      std::erase_if(all, [&](const auto* items) { return move_holes_.count(items) && std::count(move_aims_.begin(), move_aims_.end(), items); });
+      if (!all.empty()) m.grammar = formats::grammar(all);
       reply_language(m);
     }
   }
