@@ -264,15 +264,22 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     const Json state = load_json(newest + "/trainer.json");
     if (const Json* s = state.find("step"); s && s->is_int()) before = s->as_int();
   }
+  // Templates that write the day write that of the run's beginning: one that goes on tomorrow reads the same tokens.
+  if (const fs::path written = fs::path(c.output) / "config.yaml"; options.resume && fs::exists(written) && !c.variables.find("strftime_now")) {
+    const Json then = engine::load_json(written.string());
+    const Json* variables = then.find("template");
+    if (const Json* day = variables ? variables->find("strftime_now") : nullptr) c.variables.add("strftime_now", *day);
+  }
+  c.variables = data::dated(std::move(c.variables));
   Shown shown(before, c.steps, options.quiet || !first);
   train::Surroundings around{.learner = *learner};
 
   if (c.method == Method::Sft) {
-    const data::Encoder encoder = data::load_encoder(c.model);
+    const data::Encoder encoder = data::load_encoder(c.model, c.variables);
     around.examples = examples(c.data, shown, "data", encoder, room);
     around.held_out = examples(c.evaluation.data, shown, "evaluation.data", encoder, room);
   } else if (c.method == Method::Dpo) {
-    const data::Encoder encoder = data::load_encoder(c.model);
+    const data::Encoder encoder = data::load_encoder(c.model, c.variables);
     around.pairs = pairs(c.data, shown, "data", encoder, room);
     around.held_out_pairs = pairs(c.evaluation.data, shown, "evaluation.data", encoder, room);
   }
@@ -284,6 +291,7 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     local::ModelOptions how;
     how.folder = c.model;
     how.batch = c.in_flight;
+    how.template_variables = engine::to_text(c.variables);
     nn::NetworkOptions network;
     network.device = c.learner.device;
     network.precision = c.learner.precision == "bfloat16" ? nn::Precision::BFloat16 : nn::Precision::Float32;
@@ -314,7 +322,9 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
   if (first) {
     metrics.emplace((fs::path(c.output) / "metrics.jsonl").string(), before ? before + 1 : 0);
     events.emplace((fs::path(c.output) / "tensorboard").string(), before ? before + 1 : 0);
-    model::write_file_atomically((fs::path(c.output) / "config.yaml").string(), config_text(config));
+    Config said = config;
+    said.variables = c.variables;
+    model::write_file_atomically((fs::path(c.output) / "config.yaml").string(), config_text(said));
   }
   const auto time_of_day = [] { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); };
   if (first) events->text(before, time_of_day(), "configuration", "```yaml\n" + config_text(config) + "```\n");
@@ -373,7 +383,7 @@ void dry_run(const Config& config, const std::string& gpu) {
     if (!fs::exists(fs::path(c.model) / "tokenizer.json")) {
       shown.line("data: not looked at, as " + c.model + " has no tokenizer.json");
     } else {
-      const data::Encoder encoder = data::load_encoder(c.model);
+      const data::Encoder encoder = data::load_encoder(c.model, c.variables);
       for (const train::DataOptions* d : {&c.data, &c.evaluation.data}) look_at(*d, c.method, shown, d == &c.data ? "data" : "evaluation.data", encoder, shape.max_position_embeddings);
     }
   }

@@ -28,6 +28,7 @@ class Fields {
   virtual void texts(const char* key, std::vector<std::string>& value) = 0;  // one alone may stand without a list
   virtual void texts(const char* key, std::map<std::string, std::string>& value) = 0;
   virtual void numbers(const char* key, std::map<std::string, double>& value) = 0;
+  virtual void object(const char* key, Json& value) = 0;  // of whatever is in it
   virtual void section(const char* key, const std::function<void(Fields&)>& fields) = 0;
   /// `*there`: whether the key is; nothing is written where it is not.
   virtual void section(const char* key, bool* there, const std::function<void(Fields&)>& fields) = 0;
@@ -106,6 +107,12 @@ class Reading final : public Fields {
   }
   void numbers(const char* key, std::map<std::string, double>& value) override {
     each(key, [&](const Json::Member& m) { value[m.key] = in_range(std::string(key) + "." + m.key, m.value, 0, 1e6); });
+  }
+  void object(const char* key, Json& value) override {
+    const Json* v = get(key);
+    if (!v) return;
+    if (!v->is_object()) fail(key, "expected names with values, found " + engine::describe(*v));
+    value = *v;
   }
   void section(const char* key, const std::function<void(Fields&)>& fields) override {
     const Json* v = get(key);
@@ -204,6 +211,7 @@ class Writing final : public Fields {
     Json& o = out.add(key, Json::object());
     for (const auto& [name, v] : value) o.add(name, v);
   }
+  void object(const char* key, Json& value) override { out.add(key, value); }
   void section(const char* key, const std::function<void(Fields&)>& fields) override {
     Writing inner;
     fields(inner);
@@ -277,6 +285,7 @@ void sampling(Fields& f, train::SamplingOptions& s) {
 void all(Fields& f, Config& c) {
   f.text("model", c.model);
   f.text("adapter", c.adapter);
+  f.object("template", c.variables);
   f.text("output", c.output);
   f.text("players", c.players);
   f.seed("seed", c.seed);

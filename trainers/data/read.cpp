@@ -430,17 +430,22 @@ DataSet<T> read_lines(std::span<const Json> lines, const Encoder& encoder, const
 
 }  // namespace
 
-Encoder load_encoder(const std::string& folder, Json variables) {
-  Encoder out;
-  out.tokenizer = std::make_shared<const model::Tokenizer>(model::Tokenizer::load(folder));
-  out.variables = variables.is_null() ? Json::object() : std::move(variables);
-  if (!out.variables.is_object()) throw InputError("the chat template's variables: expected an object, found " + describe(out.variables));
-  if (!out.variables.find("strftime_now")) {
+Json dated(Json variables) {
+  if (variables.is_null()) variables = Json::object();
+  if (!variables.is_object()) throw InputError("the chat template's variables: expected an object, found " + describe(variables));
+  if (!variables.find("strftime_now")) {
     const std::time_t now = std::time(nullptr);
     std::tm day{};
     char date[16];
-    out.variables.add("strftime_now", std::string(date, std::strftime(date, sizeof date, "%Y-%m-%d", localtime_r(&now, &day))));
+    variables.add("strftime_now", std::string(date, std::strftime(date, sizeof date, "%Y-%m-%d", localtime_r(&now, &day))));
   }
+  return variables;
+}
+
+Encoder load_encoder(const std::string& folder, Json variables) {
+  Encoder out;
+  out.tokenizer = std::make_shared<const model::Tokenizer>(model::Tokenizer::load(folder));
+  out.variables = dated(std::move(variables));
   const model::ModelConfig config = model::load_config(folder);
   out.vocab_size = config.vocab_size;
   if (static_cast<int64_t>(out.tokenizer->size()) > config.vocab_size) {

@@ -33,8 +33,9 @@ struct Encoder {
   std::vector<TokenId> ends;                        // of the generation configuration: the first ends a reply where the template ends none
   int64_t vocab_size = 0;                           // of the model; 0: the tokenizer's
 };
-/// Of a model folder. A missing chat template is no error yet. Without `strftime_now` in `variables` the template's date is today's, and is put there: whoever
-/// encodes again on another day, and wants the same ids, keeps them.
+/// With a `strftime_now` of today where there is none. Whoever encodes again on another day, and wants the same ids, keeps it.
+engine::Json dated(engine::Json variables);
+/// Of a model folder. A missing chat template is no error yet.
 Encoder load_encoder(const std::string& folder, engine::Json variables = {});
 
 enum class Ids : uint8_t {

@@ -95,6 +95,7 @@ struct Config {
   uint64_t seed = 0;
   learn::LearnerOptions learner;
   std::string adapter;                                  // LoRA weights to begin with
+  engine::Json variables = engine::Json::object();      // what the chat template sees beside messages
 
   int64_t steps = 0;                                    // of the optimizer; 0: see epochs
   double epochs = 0;                                    // sft, dpo: 0 with steps 0: one
