@@ -6,6 +6,7 @@
 #   lib/cmake/ppc, lib/pkgconfig      find_package(ppc), pkg-config
 #   lib/python3/dist-packages/ppc     the Python package: on the path where the prefix is /usr, else PYTHONPATH
 #   share/ppc/stdlib-games            the games with their resources and instances
+#   share/ppc/miniature               the games of `ppc train`
 #   share/doc/ppc                     the pages
 include(CMakePackageConfigHelpers)
 
@@ -33,5 +34,6 @@ install(FILES ${CMAKE_BINARY_DIR}/ppc.pc DESTINATION lib/pkgconfig)
 
 install(DIRECTORY python/ppc DESTINATION lib/python3/dist-packages PATTERN "__pycache__" EXCLUDE)
 install(DIRECTORY stdlib-games DESTINATION share/ppc PATTERN "__pycache__" EXCLUDE)
+install(DIRECTORY trainers/miniature DESTINATION share/ppc)
 install(DIRECTORY docs/ DESTINATION share/doc/ppc)
 install(FILES README.md LICENSE DESTINATION share/doc/ppc)

@@ -414,7 +414,7 @@ std::string episode_line(const Record& r) {
   return to_text(line, {.indent = -1, .nan_as_null = true});
 }
 
-RecordWriter::RecordWriter(std::string folder) : folder_(std::move(folder)) {
+RecordWriter::RecordWriter(std::string folder, bool episodes) : folder_(std::move(folder)), episodes_(episodes) {
   std::error_code ec;
   fs::create_directories(folder_, ec);
   if (ec) throw SystemError(folder_ + ": " + ec.message());
@@ -436,7 +436,7 @@ void RecordWriter::write(const std::vector<const Record*>& tree) {
   for (const Record* one : tree) {
     const Record& r = *one;
     lines += episode_line(r) + "\n";
-    if (!r.branch.path.empty() && !r.unfolded) continue;
+    if (!episodes_ || (!r.branch.path.empty() && !r.unfolded)) continue;
     const std::string folder = folder_ + "/" + episode_folder(r);
     std::error_code ec;
     fs::create_directories(folder, ec);

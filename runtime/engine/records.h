@@ -69,7 +69,8 @@ std::string episode_line(const Record&);
 /// Writes under one folder; throws SystemError when the disk does not let it.
 class RecordWriter {
  public:
-  explicit RecordWriter(std::string folder);
+  /// Without `episodes` there is only episodes.jsonl: a folder an episode costs more than to play it where thousands are played to learn from.
+  explicit RecordWriter(std::string folder, bool episodes = true);
   ~RecordWriter();
   RecordWriter(const RecordWriter&) = delete;
   RecordWriter& operator=(const RecordWriter&) = delete;
@@ -81,6 +82,7 @@ class RecordWriter {
 
  private:
   std::string folder_;
+  bool episodes_;
   int lines_ = -1;
   std::set<std::string> experiments_;  // folders that have their experiment.json from us
 };

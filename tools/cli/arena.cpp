@@ -84,7 +84,7 @@ class PlayedArena final : public train::Arena {
 
   const std::vector<Game>& games() const override { return games_; }
 
-  void record_in(const std::string& folder) override { writer_ = folder.empty() ? nullptr : std::make_unique<RecordWriter>(folder); }
+  void record_in(const std::string& folder) override { writer_ = folder.empty() ? nullptr : std::make_unique<RecordWriter>(folder, false); }
 
   std::vector<std::vector<train::Played>> play(std::span<const train::Group> groups, const std::function<void(size_t)>& tell) override {
     // One that forks is one episode, whose branches are the members.
