@@ -151,26 +151,27 @@ class Run {
     fs::create_directories(at);
     if (which == "start") {
       stage(of + "random weights", at / "random" / "model.safetensors", [&] { random_model(at / "random", s); });
-      train(of + "start", train::Method::Sft, at, "start", at / "random", s, steps(kStart), data_of({}, false) + rate("3e-3", "cosine", 30));
+      train(of + "lessons", train::Method::Sft, at, "lessons", at / "random", s, steps(kLessons), data_of(", models: [bot-careful]") + rate("3e-3", 0.3, 100));
+      train(of + "start", train::Method::Sft, at, "start", at / "lessons" / "model", s, steps(kStart), data_of("") + rate("1e-3", 0, 10));
     } else if (which == "sft") {
-      train(of + "SFT", train::Method::Sft, at, "sft", at / "start" / "model", s, steps(kSft), data_of(trained(), true) + rate("5e-4", "linear", 5));
+      train(of + "SFT", train::Method::Sft, at, "sft", at / "start" / "model", s, steps(kSft), data_of(", games: [" + joined(trained()) + "], outcomes: [won], min_score: 80") + rate("1e-3", 0, 5));
     } else if (which == "dpo") {
       stage(of + "episodes for DPO", at / "own" / "episodes.jsonl", [&] { own_episodes(at, s); });
       train(of + "DPO", train::Method::Dpo, at, "dpo", at / "start" / "model", s, steps(kDpo),
-            "data: {from: [" + (at / "own").string() + "], pairs: 4}\nbatch: 32\ndpo: {beta: 0.1}\n" + rate("2e-4", "linear", 5));
+            "data: {from: [" + (at / "own").string() + "], pairs: 4}\nbatch: 32\ndpo: {beta: 0.1}\n" + rate("2e-4", 0, 5));
     } else if (which == "grpo") {
       std::string games = "games:\n";
       for (const std::string& g : trained())
         games += "  - {game: " + file_of(g) + ", experiments: [train], generate: " + std::to_string(steps(400)) + ", generate_seed: " + std::to_string(200 + s) + "}\n";
       train(of + "GRPO", train::Method::Grpo, at, "grpo", at / "start" / "model", s, steps(kGrpo),
-            games + "sampling: {temperature: 1, max_tokens: 24}\ngrpo: {groups: 16, group_size: 8}\n" + rate("5e-4", "linear", 3));
+            games + "sampling: {temperature: 1, max_tokens: 24}\ngrpo: {groups: 16, group_size: 8}\n" + rate("1e-3", 0, 3));
     } else {
       throw InputError("`--job`: no stage `" + which + "`");
     }
   }
 
  private:
-  static constexpr int64_t kBots = 5000, kStart = 4500, kSft = 250, kDpo = 120, kGrpo = 100, kHeldOut = 100;
+  static constexpr int64_t kBots = 8000, kLessons = 2600, kStart = 500, kSft = 250, kDpo = 120, kGrpo = 120, kHeldOut = 100;
 
   struct Job {
     std::string name, after;  // of another job; empty: of none
@@ -292,18 +293,16 @@ class Run {
     nn::write_random_model(folder.string(), c, {.seed = seed, .initializer_range = 0.05});
   }
 
-  /// Bots' dialogues: all, or those that went well.
-  std::string data_of(const std::vector<std::string>& games, bool good) const {
-    std::string out = "data: {from: [" + (root_ / "bots.jsonl").string() + "]";
-    if (!games.empty()) {
-      out += ", games: [";
-      for (const std::string& g : games) out += (&g == &games[0] ? "" : ", ") + g;
-      out += "]";
-    }
-    return out + (good ? ", outcomes: [won], min_score: 80" : "") + "}\nbatch: 32\n";
+  /// Bots' dialogues; `which` of them.
+  std::string data_of(const std::string& which) const { return "data: {from: [" + (root_ / "bots.jsonl").string() + "]" + which + "}\nbatch: 32\n"; }
+  static std::string joined(const std::vector<std::string>& names) {
+    std::string out;
+    for (const std::string& n : names) out += (out.empty() ? "" : ", ") + n;
+    return out;
   }
-  static std::string rate(const std::string& highest, const std::string& schedule, int warmup) {
-    return "optimizer: {learning_rate: " + highest + ", schedule: " + schedule + ", warmup: " + std::to_string(warmup) + ", beta2: 0.98, weight_decay: 0.01}\n";
+  /// The rate falls along a line to `last` of the highest.
+  static std::string rate(const std::string& highest, double last, int warmup) {
+    return "optimizer: {learning_rate: " + highest + ", last_rate: " + fixed(last, 1) + ", warmup: " + std::to_string(warmup) + ", beta2: 0.98, weight_decay: 0.01}\n";
   }
 
   std::string evaluation() const {
@@ -317,7 +316,7 @@ class Run {
     stage(what, at / name / "model" / "model.safetensors", [&] {
       const std::string file = (at / (name + ".yaml")).string();
       write_file(file, "# ppc train " + std::string(train::method_name(method)) + " " + file + "\nmodel: " + model.string() + "\noutput: " + (at / name).string() + "\nseed: " +
-                           std::to_string(seed) + "\nthreads: 1\nsteps: " + std::to_string(steps) + "\n" + rest + evaluation());
+                           std::to_string(seed) + "\nthreads: 1\nsteps: " + std::to_string(steps) + "\n" + rest + (name == "lessons" ? "" : evaluation()));
       TrainOptions how;
       how.resume = true;
       how.quiet = true;
