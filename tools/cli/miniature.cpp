@@ -158,7 +158,7 @@ class Run {
     } else if (which == "dpo") {
       stage(of + "episodes for DPO", at / "own" / "episodes.jsonl", [&] { own_episodes(at, s); });
       train(of + "DPO", train::Method::Dpo, at, "dpo", at / "start" / "model", s, steps(kDpo),
-            "data: {from: [" + (at / "own").string() + "], pairs: 4}\nbatch: 32\ndpo: {beta: 0.1}\n" + rate("2e-4", 0, 5));
+            "data: {from: [" + (at / "own").string() + "], pairs: 4}\nbatch: 32\ndpo: {beta: 0.5}\n" + rate("5e-4", 0, 5));
     } else if (which == "grpo") {
       std::string games = "games:\n";
       for (const std::string& g : trained())
@@ -171,7 +171,7 @@ class Run {
   }
 
  private:
-  static constexpr int64_t kBots = 8000, kLessons = 2600, kStart = 500, kSft = 250, kDpo = 120, kGrpo = 120, kHeldOut = 100;
+  static constexpr int64_t kBots = 6000, kLessons = 5000, kStart = 500, kSft = 250, kDpo = 120, kGrpo = 100, kHeldOut = 100;
 
   struct Job {
     std::string name, after;  // of another job; empty: of none
