@@ -308,7 +308,7 @@ class Run {
   std::string evaluation() const {
     std::string out = "evaluation:\n  sampling: {temperature: 1, max_tokens: 24}\n  games:\n";
     for (const Miniature& g : kGames)
-      out += "    - {game: " + file_of(g.name) + ", experiments: [held_out], generate: " + std::to_string(steps(kHeldOut)) + ", generate_seed: 100}\n";
+      out += "    - {game: " + file_of(g.name) + ", experiments: [held_out], generate: " + std::to_string(steps(kHeldOut)) + ", generate_seed: 4000}\n";
     return out;
   }
 
