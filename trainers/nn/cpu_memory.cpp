@@ -108,11 +108,13 @@ struct Keeping : c10::Allocator {
 }  // namespace
 
 void keep_memory() {
-  static const bool once = [] {
-    c10::SetCPUAllocator(new Keeping);
-    return true;
+  // As long as the program: tensors may outlive everything else. A program and its plugin may have one each.
+  static Keeping* const keeping = [] {
+    auto* k = new Keeping;
+    c10::SetCPUAllocator(k);
+    return k;
   }();
-  (void)once;
+  (void)keeping;
 }
 
 }  // namespace ppc::nn
