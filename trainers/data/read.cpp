@@ -460,7 +460,8 @@ Encoder load_encoder(const std::string& folder, Json variables) {
   const std::filesystem::path path(folder);
   bool there = std::filesystem::exists(path / "chat_template.jinja", ec) || std::filesystem::exists(path / "chat_template.json", ec);
   if (!there && std::filesystem::exists(path / "tokenizer_config.json", ec)) {
-    const Json* chat = engine::load_json((path / "tokenizer_config.json").string()).find("chat_template");
+    const Json tokens = engine::load_json((path / "tokenizer_config.json").string());
+    const Json* chat = tokens.find("chat_template");
     there = chat && !chat->is_null();
   }
   if (there) out.chat = std::make_shared<const model::ChatTemplate>(model::ChatTemplate::load(folder));
