@@ -106,7 +106,7 @@ class Processes {
     std::vector<std::vector<double>> out;
     for (const std::string& bytes : learner_.exchange(std::string(reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(double)))) {
       out.emplace_back(bytes.size() / sizeof(double));
-      std::memcpy(out.back().data(), bytes.data(), bytes.size());
+      if (!bytes.empty()) std::memcpy(out.back().data(), bytes.data(), bytes.size());
     }
     return out;
   }
