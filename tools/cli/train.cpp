@@ -1,7 +1,6 @@
 // ppc train
 #include "tools/cli/train.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,7 +48,7 @@ Trains a model (a Hugging Face folder) on dialogue games. docs/training.md expla
   grpo  by playing: groups of episodes of the same instance, better against worse
 
 Without a method: a very small model is trained from nothing, on games that come with ppc, and then with SFT, DPO and GRPO, and a table
-compares them. Two cores take about 20 minutes. Its configurations lie in the folder that comes out.
+compares them. Two cores take some eight minutes. Its configurations lie in the folder that comes out.
 
   --set KEY=VALUE   in place of what CONFIG.yaml says, such as optimizer.learning_rate=1e-5 or games.0.weight=2; may be given several times
   --print-config    shows all keys with their values, and ends
@@ -258,6 +257,7 @@ learn::GroupOptions group_of_environment() {
 }  // namespace
 
 train::Outcome run_training(const Config& config, const TrainOptions& options) {
+  const std::string newest = train::checkpoint_of(config, options.resume);
   Config c = config;
   c.model = local::model_folder(c.model);
   c.learner.group = group_of_environment();
@@ -267,8 +267,6 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
   const std::unique_ptr<learn::Learner> learner = learn::load_learner(c.model, c.learner);
   if (!c.adapter.empty()) learner->load_adapter(c.adapter);
   const int64_t room = learner->config().max_position_embeddings;
-  const train::Checkpoints checkpoints((fs::path(c.output) / "checkpoints").string(), c.keep);
-  const std::string newest = options.resume ? checkpoints.newest() : "";
   int64_t before = 0;
   if (!newest.empty()) {
     const Json state = load_json(newest + "/trainer.json");

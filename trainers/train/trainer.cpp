@@ -719,12 +719,17 @@ constexpr int64_t kSkippedAtMost = 20;
 
 }  // namespace
 
-Outcome train(const Config& config, Surroundings& around, bool resume) {
-  const fs::path out = config.output;
-  Checkpoints checkpoints((out / "checkpoints").string(), config.keep);
-  const std::string from = checkpoints.newest();
+std::string checkpoint_of(const Config& config, bool resume) {
+  const std::string from = Checkpoints((fs::path(config.output) / "checkpoints").string(), config.keep).newest();
   if (!resume && !from.empty())
     throw InputError(config.output + ": there is a run in it already (" + from + "); --resume goes on with it, another `output` begins anew");
+  return from;
+}
+
+Outcome train(const Config& config, Surroundings& around, bool resume) {
+  const fs::path out = config.output;
+  const std::string from = checkpoint_of(config, resume);
+  Checkpoints checkpoints((out / "checkpoints").string(), config.keep);
   std::unique_ptr<Learning> method;
   if (config.method == Method::Sft) method = std::make_unique<Sft>(config, around);
   else if (config.method == Method::Dpo) method = std::make_unique<Dpo>(config, around);

@@ -43,6 +43,10 @@ struct Outcome {
 /// engine::SystemError, and std::runtime_error where numbers stop being numbers; the last checkpoint stays.
 Outcome train(const Config&, Surroundings&, bool resume);
 
+/// The newest checkpoint of `config.output` to go on from; empty: there is none. Throws engine::InputError where there is one and the run is to begin
+/// anew. To be asked before anything is written.
+std::string checkpoint_of(const Config&, bool resume);
+
 /// Checkpoints of a run: folders `step-N`, whole or not there.
 class Checkpoints {
  public:
