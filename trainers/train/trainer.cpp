@@ -114,13 +114,13 @@ class Processes {
     if (world_ == 1) return mine;
     std::string said;
     for (const auto& [name, value] : mine) {
-      said += name + '\n';
+      said += name + '\0';  // a rule's text may have lines
       said.append(reinterpret_cast<const char*>(&value), sizeof value);
     }
     Sums out;
     for (const std::string& bytes : learner_.exchange(said))
       for (size_t at = 0; at < bytes.size();) {
-        const size_t end = bytes.find('\n', at);
+        const size_t end = bytes.find('\0', at);
         const std::string name = bytes.substr(at, end - at);
         double value = 0;
         std::memcpy(&value, bytes.data() + end + 1, sizeof value);
