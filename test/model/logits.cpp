@@ -3,6 +3,7 @@
 //
 //   model_logits FOLDER     FOLDER/NAME/{config.json,model*.safetensors}, texts.json, and for each way to compute NAME/WAY.f32: the logits
 //                           of all texts' tokens, one behind another; greedy.json: what follows the first text
+//   model_logits --of FOLDER TEXTS.json OUT.f32   of a folder that is there, as it plays in float32: for test/peers/trained.py
 #include "trainers/nn/torch.h"  // first
 
 #include <algorithm>
@@ -57,9 +58,24 @@ std::vector<Model> models() {
           {"qwen3-bf16", nn::shape_tiny(Architecture::Qwen3), model::DType::BF16, 60'000}};
 }
 
+void of_folder(const std::string& folder, const std::string& texts, const std::string& out) {
+  const auto net = nn::load_network(folder, {.cache_tokens = 4096});
+  const Json json = engine::load_json(texts);
+  std::vector<std::vector<nn::TokenId>> ids;
+  for (const Json& text : json.items()) {
+    auto& row = ids.emplace_back();
+    for (const Json& id : text.items()) row.push_back(static_cast<nn::TokenId>(id.as_int()));
+  }
+  std::vector<nn::Network::Item> items;
+  for (const auto& row : ids) items.push_back({net->create(), row, nn::Want::All});
+  const auto logits = net->forward(items);
+  write(out, logits.data, logits.rows * logits.columns);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
+  if (argc == 5 && std::string(argv[1]) == "--of") return of_folder(argv[2], argv[3], argv[4]), 0;
   if (argc != 2) return std::cerr << "usage: model_logits FOLDER\n", 2;
   const fs::path home = argv[1];
   for (const Model& m : models()) {

@@ -1,7 +1,7 @@
 // Writes a model folder that knows nothing: random weights of a tiny shape, a byte-level tokenizer with a few hundred merges learnt
 // from its own texts, a ChatML template. For tests of whatever plays with local models.
 //
-//   make_model FOLDER [llama|qwen2|qwen3 [SEED]]
+//   make_model FOLDER [llama|qwen2|qwen3 [SEED [bfloat16]]]
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -91,7 +91,7 @@ Json tokenizer(int64_t vocab_size) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) return std::fprintf(stderr, "usage: make_model FOLDER [llama|qwen2|qwen3 [SEED]]\n"), 2;
+  if (argc < 2) return std::fprintf(stderr, "usage: make_model FOLDER [llama|qwen2|qwen3 [SEED [bfloat16]]]\n"), 2;
   const std::string folder = argv[1], kind = argc > 2 ? argv[2] : "llama";
   model::ModelConfig c = nn::shape_tiny(kind == "qwen3" ? model::Architecture::Qwen3 : kind == "qwen2" ? model::Architecture::Qwen2 : model::Architecture::Llama);
   c.vocab_size = 448;
@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   weights.seed = argc > 3 ? std::stoull(argv[3]) : 1;
   weights.initializer_range = 0.15;  // so that it prefers some tokens
   weights.spread = 0.1;
-  nn::write_random_model(folder, c, weights);
+  nn::write_random_model(folder, c, weights, argc > 4 && std::string(argv[4]) == "bfloat16" ? model::DType::BF16 : model::DType::F32);
   model::write_file_atomically(folder + "/tokenizer.json", engine::to_text(tokenizer(c.vocab_size)));
   Json config = Json::object();
   config.add("bos_token", "<|im_start|>");

@@ -489,7 +489,9 @@ class Grpo final : public Learning {
   }
 
   void gather(Metrics& out) {
+    const double began = seconds();
     around_.publish();
+    const double published = seconds();
     int64_t wanted = grpo_.groups, played_groups = 0, kept = 0;
     Sums sums;
     std::vector<double> values;
@@ -571,6 +573,7 @@ class Grpo final : public Learning {
     }
     for (const auto& [name, value] : sums)
       if (name.rfind("violations/", 0) == 0) out.emplace_back(name, value / n);
+    out.emplace_back("seconds/publish", published - began);
   }
 
   /// The rows' advantages. A deviation may be that of the whole batch, so all processes tell their rewards.

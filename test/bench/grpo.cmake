@@ -1,0 +1,5 @@
+if(PPC_COMPILER AND PPC_BENCH AND PPC_TORCH)
+  ppc_bench(grpo ppc_cli_play ppc_data)
+  set_target_properties(grpo_bench PROPERTIES ENABLE_EXPORTS ON)
+  add_dependencies(grpo_bench ppc_torch_plugin)
+endif()
