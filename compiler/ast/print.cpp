@@ -805,7 +805,8 @@ D field_lines(const std::vector<Field>& fields, const std::vector<std::string>& 
 }
 
 /// `colon`: between name and type when the block stands on one line.
-D field_block(const std::vector<Field>& fields, const char* colon, const std::vector<std::string>& dangling = {}) {
+/// `front`: the columns of what stands before it on its line.
+D field_block(const std::vector<Field>& fields, const char* colon, int front, const std::vector<std::string>& dangling = {}) {
   if (fields.empty() && dangling.empty()) return text("{ }");
   D tall = concat({text("{"), nest(kIndent, concat({hard(), field_lines(fields, dangling)})), hard(), text("}")});
   if (!dangling.empty() || !one_line(fields)) return tall;
@@ -819,8 +820,7 @@ D field_block(const std::vector<Field>& fields, const char* colon, const std::ve
   }
   parts.push_back(text(" }"));
   D flat_form = concat(std::move(parts));
-  // Room for the declaration's own words in front.
-  return columns(flat(flat_form)) <= kWidth - 20 ? text(flat(flat_form)) : tall;
+  return columns(flat(flat_form)) <= kWidth - front ? text(flat(flat_form)) : tall;
 }
 
 /// Where the alternatives do not fit on the line, each has its own, unless they are but words.
@@ -929,9 +929,12 @@ D declaration(const Decl& d, int width) {
   struct Visitor {
     D operator()(const FieldsDecl& x) {
       const char* word = x.where == FieldsDecl::Where::Experiment ? "experiment " : x.where == FieldsDecl::Where::Instance ? "instance " : "state ";
-      return concat({text(word), field_block(x.fields, " : ", x.dangling)});
+      return concat({text(word), field_block(x.fields, " : ", columns(word), x.dangling)});
     }
-    D operator()(const RecordDecl& x) { return concat({text("record " + x.name.name + " "), field_block(x.fields, ": ")}); }
+    D operator()(const RecordDecl& x) {
+      const std::string head = "record " + x.name.name + " ";
+      return concat({text(head), field_block(x.fields, ": ", columns(head))});
+    }
     D operator()(const EnumDecl& x) {
       std::vector<D> items;
       for (const auto& [name, spelling] : x.values) items.push_back(text(name.name + (spelling.empty() ? "" : " = " + quoted(spelling))));
@@ -959,7 +962,7 @@ D declaration(const Decl& d, int width) {
     D operator()(const BotDecl& x) {
       std::string head = "bot " + x.player.name + " " + x.name.name + " ";
       if (x.memory.empty()) return concat({text(head), block(x.body, 0)});
-      std::vector<D> parts{hard(), text("memory "), field_block(x.memory, ": ")};
+      std::vector<D> parts{hard(), text("memory "), field_block(x.memory, ": ", kIndent + columns("memory "))};
       if (!x.body.empty()) {
         parts.push_back(hard());
         if (x.body[0].comments.blank_before) parts.push_back(hard());

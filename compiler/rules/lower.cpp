@@ -359,6 +359,7 @@ class Builder {
           case Builtin::ListToSet:
           case Builtin::SetToList:
           case Builtin::SetUnion:
+          case Builtin::MapUnion:
           case Builtin::SetIntersect:
           case Builtin::SetMinus:
           case Builtin::MapKeys:

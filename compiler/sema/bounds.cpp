@@ -201,7 +201,7 @@ class Counter {
         r.length = arg(0).length;
         return r;
       case B::SetIntersect: r.length = std::min(arg(0).length, arg(1).length); return r;
-      case B::SetUnion: case B::ListConcat: r.length = plus(arg(0).length, arg(1).length); return r;
+      case B::SetUnion: case B::MapUnion: case B::ListConcat: r.length = plus(arg(0).length, arg(1).length); return r;
       case B::ListRepeat: {
         Info n = arg(1);
         r.length = times(arg(0).length, n.high == kMax ? kMax : std::max<int64_t>(0, n.high));

@@ -135,6 +135,15 @@ ValuePtr is_zero(const Build& b, TypeId, Args a) {
 }
 template <B at>
 ValuePtr first(const Build& b, TypeId r, Args a) { return b.call(at, r, std::move(a[0]), b.integer(0)); }
+ValuePtr first_or_none(const Build& b, TypeId r, Args a) {
+  TypeTable& t = b.types;
+  return b.with(std::move(a[0]), [&](const Build::Again& x) {
+    const TypeId element = t[x()->type].args[0];
+    ValuePtr none = b.op(Op::None, r);
+    ValuePtr some = b.call(B::Some, r, b.call(B::ListAt, element, x(), b.integer(0)));
+    return b.op(Op::If, r, b.op(Op::EqInt, t.bool_, b.call(B::ListLength, t.int_, x()), b.integer(0)), std::move(none), std::move(some));
+  });
+}
 ValuePtr same(const Build&, TypeId, Args a) { return std::move(a[0]); }
 template <B length>
 ValuePtr indices(const Build& b, TypeId r, Args a) {
@@ -268,6 +277,7 @@ const std::vector<Row>& rows() {
       {M, "length", {"[T]"}, "int", B::ListLength, "0"},
       {M, "is_empty", {"[T]"}, "bool", none, "", is_zero<B::ListLength>},
       {M, "first", {"[T]"}, "T", none, "", first<B::ListAt>},
+      {M, "first_or_none", {"[T]"}, "T?", none, "", first_or_none},
       {M, "last", {"[T]"}, "T", B::ListLast, "0"},
       {M, "reversed", {"[T]"}, "[T]", B::ListReversed, "0"},
       {M, "sorted", {"[T]"}, "[T]", B::ListSorted, "0L"},

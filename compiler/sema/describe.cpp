@@ -45,6 +45,7 @@ const Lines& lines() {
       {"[T].length", "How many elements it has."},
       {"[T].is_empty", "Whether there is nothing in it."},
       {"[T].first", "The first element; a fault when there is none."},
+      {"[T].first_or_none", "The first element, or `none` when there is none: `[x for x in xs if …].first_or_none.or(y)`."},
       {"[T].last", "The last element; a fault when there is none."},
       {"[T].reversed", "The elements in opposite order."},
       {"[T].sorted", "The elements in rising order."},

@@ -942,6 +942,7 @@ ValuePtr Checker::binary(const ast::Expr& e, const ast::Binary& bin, TypeId want
       if (lt == rt && t[lt].kind == Kind::List) return m.call(B::ListConcat, lt, std::move(l), std::move(r));
       if (lt == t.text_ || rt == t.text_) return wrong("write the value into the text: \"{…}\"");
       if (t[lt].kind == Kind::Set) return wrong("sets are joined by `|`");
+      if (t[lt].kind == Kind::Map) return wrong("maps are joined by `|`; where both have a key, the value on the right counts");
       if (t[lt].kind == Kind::List && t[lt].args[0] == rt) return wrong("put it into a list: `[x]`");
       return wrong();
     case O::Sub:
@@ -965,8 +966,9 @@ ValuePtr Checker::binary(const ast::Expr& e, const ast::Binary& bin, TypeId want
     case O::Intersect:
       if (lt == rt && t[lt].kind == Kind::Set)
         return m.call(bin.op == O::Union ? B::SetUnion : B::SetIntersect, lt, std::move(l), std::move(r), m.type_index(lt));
+      if (lt == rt && t[lt].kind == Kind::Map && bin.op == O::Union) return m.call(B::MapUnion, lt, std::move(l), std::move(r), m.type_index(lt));
       if (lt == t.bool_) return wrong(bin.op == O::Union ? "write `or`" : "write `and`");
-      return wrong("it works on sets");
+      return wrong(bin.op == O::Union ? "it works on sets and on maps" : "it works on sets");
     case O::Eq:
     case O::Ne: {
       if (!unify(l, r)) return wrong("values of different types are never equal");
@@ -1372,6 +1374,8 @@ ValuePtr Checker::record(const ast::Expr& e, const ast::RecordLit& lit) {
       values[i] = typed(*f.initial, type.args[i]);
       ctx_ = outer;
       broken |= bad(*values[i]);
+    } else if (t[type.args[i]].kind == Kind::Optional) {
+      values[i] = build(e.span).op(Op::None, type.args[i]);
     } else {
       missing += (missing.empty() ? "`" : ", `") + type.names[i] + "`";
     }
@@ -1494,9 +1498,16 @@ ValuePtr Checker::untracked(const ast::Expr& e, TypeId want) {
     ValuePtr c = condition(*x->condition);
     // Branches of a document may differ.
     auto branch = [&](const ast::Expr& value, TypeId type) { return want == t.document_ ? typed(value, want) : expr(value, type); };
-    ValuePtr a = branch(*x->then, want);
-    ValuePtr b = x->otherwise ? branch(*x->otherwise, want != kNoType ? want : bad(*a) ? kNoType : is_bare(*x->otherwise) ? a->type : kNoType)
-                              : poison(e.span);
+    // An empty list, say, is of the other branch's type, whichever comes first.
+    ValuePtr a, b;
+    auto like = [&](const ValuePtr& other, const ast::Expr& value) { return want == kNoType && is_bare(value) && !bad(*other) ? other->type : want; };
+    if (want == kNoType && x->otherwise && is_bare(*x->then) && !is_bare(*x->otherwise)) {
+      b = branch(*x->otherwise, want);
+      a = bad(*b) ? poison(x->then->span) : branch(*x->then, like(b, *x->then));
+    } else {
+      a = branch(*x->then, want);
+      b = !x->otherwise ? poison(e.span) : branch(*x->otherwise, like(a, *x->otherwise));
+    }
     if (bad(*c) || bad(*a) || bad(*b)) return poison(e.span);
     if (!unify(a, b)) {
       out_.emit(kBranches, x->otherwise->span, {t.print(a->type), t.print(b->type)}).label(x->then->span, "`" + t.print(a->type) + "`");

@@ -229,15 +229,20 @@ int64_t ppc_rt_set_at(ppc_ctx* c, int64_t set, int64_t i) {
   return h.key(entry(c, h, i));
 }
 
-int64_t ppc_rt_set_union(ppc_ctx* c, int64_t a, int64_t b, int64_t type) {
-  const uint32_t e = type_at(c, type).a, n = hashed(c, b, false).length();
-  const uint64_t capacity = static_cast<uint64_t>(hashed(c, a, false).length()) + n;
+static int64_t joined(ppc_ctx* c, int64_t a, int64_t b, bool is_map, const ppc_type& t) {
+  const uint32_t n = hashed(c, b, is_map).length();
+  const uint64_t capacity = static_cast<uint64_t>(hashed(c, a, is_map).length()) + n;
   if (PPC_UNLIKELY(capacity > kMaxItems)) ppc_rt_fault(c, PPC_FAULT_MEMORY);
-  int64_t to = resized(c, PPC_SCRATCH, a, false, static_cast<uint32_t>(capacity), e);
+  int64_t to = resized(c, PPC_SCRATCH, a, is_map, static_cast<uint32_t>(capacity), t.a);
   charge_items(c, n);
-  for (uint32_t i = 0; i < n; ++i) to = put_key(c, to, false, hashed(c, b, false).key(i), e, 0, 0);
+  for (uint32_t i = 0; i < n; ++i) {
+    const Hashed from = hashed(c, b, is_map);
+    to = put_key(c, to, is_map, from.key(i), t.a, is_map ? from.value(i) : 0, is_map ? t.b : 0);
+  }
   return to;
 }
+int64_t ppc_rt_set_union(ppc_ctx* c, int64_t a, int64_t b, int64_t type) { return joined(c, a, b, false, type_at(c, type)); }
+int64_t ppc_rt_map_union(ppc_ctx* c, int64_t a, int64_t b, int64_t type) { return joined(c, a, b, true, type_at(c, type)); }
 
 static int64_t filtered(ppc_ctx* c, int64_t a, int64_t b, uint32_t e, bool keep) {
   const Hashed x = hashed(c, a, false);
