@@ -8,6 +8,7 @@
 
 #include "runtime/abi/compact.h"
 #include "runtime/abi/segment.h"
+#include "runtime/engine/splitmix.h"
 #include "runtime/text/utf8.h"
 
 namespace ppc::engine {
@@ -338,15 +339,8 @@ std::string fault_text(const Manifest& m, uint32_t fault, uint32_t loc) {
   return text;
 }
 
-// SplitMix64's finaliser over the four numbers, one after the other.
 uint64_t mix_seed(uint64_t seed, uint64_t experiment, uint64_t instance, uint64_t repeat) {
-  auto mix = [](uint64_t x) {
-    x += 0x9E3779B97F4A7C15u;
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-  };
-  return mix(mix(mix(mix(seed) ^ experiment) ^ instance) ^ repeat);
+  return split_mix(split_mix(split_mix(split_mix(seed) ^ experiment) ^ instance) ^ repeat);
 }
 
 std::string lossy_utf8(std::string_view bytes) {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <deque>
 #include <random>
 
+#include "runtime/engine/clock.h"
 #include "runtime/engine/episode.h"
 #include "runtime/text/utf8.h"
 
@@ -18,8 +18,6 @@ using engine::Json;
 namespace {
 
 constexpr double kLongestBackoff = 60, kLongestWait = 3600;
-
-double now_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// What an endpoint says of an error, on one line, not too long.
 std::string said_of_error(const std::string& body) {
@@ -90,7 +88,7 @@ class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<
       return;
     }
     while (!waiting_.empty() && under_way_ < options_.concurrency) {
-      const double now = now_seconds();
+      const double now = engine::now();
       const double open = std::max(held_until_, next_slot_);
       if (open > now) {
         if (!woken_) {
@@ -177,7 +175,7 @@ class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<
     delay *= 0.5 + std::uniform_real_distribution<double>()(random_);
     if (wait) {
       delay = std::max(delay, *wait);
-      held_until_ = std::max(held_until_, now_seconds() + *wait);  // it asks everybody to wait
+      held_until_ = std::max(held_until_, engine::now() + *wait);  // it asks everybody to wait
     }
     transport_->later(delay, [self = shared_from_this(), job] {
       self->waiting_.push_front(job);

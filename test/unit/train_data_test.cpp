@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <set>
 
+#include "test/unit/folder.h"
 #include "trainers/data/batches.h"
 #include "trainers/data/make_tokenizer.h"
 #include "trainers/data/read.h"
@@ -68,16 +70,6 @@ const char* const kTwo = R"({"prompt": [{"role": "system", "content": "rules"}, 
   "completion": [{"role": "assistant", "content": "first"}, {"role": "user", "content": "two?"}, {"role": "assistant", "content": "second"}],
   "game": "taboo", "role": "guesser", "instance_id": "3", "experiment": "e", "source": "records/episodes.jsonl:3", "episode": "a/b/c/d", "model": "m", "outcome": "won",
   "score": 50.0, "reward": 0.5, "violation": ""})";
-
-struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("ppc-data-test-" + std::to_string(::getpid()));
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string write(const char* name, const std::string& text) const {
-    std::ofstream(path / name) << text;
-    return (path / name).string();
-  }
-};
 
 /// As `ppc export --ids` has it: what play would have fed and sampled.
 Json with_ids(const char* text, const Encoder& e = encoder()) {
@@ -326,6 +318,12 @@ TEST(Read, FilterAndStatistics) {
   o.filter.games.clear();
   o.filter.min_score = 10;
   EXPECT_EQ(read_examples(lines, encoder(), o).statistics.filtered, 1);
+  Json broke = line(kTwo);
+  broke.set("violation", "Guess, format (taboo, line 3)");
+  o = {};
+  o.filter.clean = true;
+  EXPECT_EQ(read_examples(std::span(&broke, 1), encoder(), o).statistics.filtered, 1);
+  EXPECT_EQ(read_examples(lines, encoder(), o).statistics.filtered, 0);
   // In memory a line says itself where it is from.
   const Json bad = line(R"({"messages": [], "source": "records/episodes.jsonl:7"})");
   EXPECT_HAS(error_of([&] { read_examples(std::span(&bad, 1), encoder()); }), "records/episodes.jsonl:7: `messages`");
@@ -362,6 +360,29 @@ std::vector<Item> items(size_t n, const std::vector<std::string>& games = {"a"})
   return out;
 }
 }  // namespace
+
+TEST(Digest, IsOfAllThatAStepSees) {
+  Example e;
+  e.ids = {5, 6, 7};
+  e.trained = {0, 0, 1};
+  e.origin.game = "taboo";
+  Example other = e;
+  other.origin.source = "elsewhere.jsonl:7";  // where it comes from is not seen
+  const std::vector<Example> one = {e, e};
+  EXPECT_EQ(digest(one), digest(std::vector<Example>{e, other}));
+  std::set<uint64_t> all = {digest(one), digest(std::vector<Example>{}), digest(std::vector<Example>{e})};
+  other.ids[0] = 4;
+  all.insert(digest(std::vector<Example>{e, other}));
+  all.insert(digest(std::vector<Example>{other, e}));
+  other = e;
+  other.trained[1] = 1;
+  all.insert(digest(std::vector<Example>{e, other}));
+  other = e;
+  other.origin.game = "wordle";
+  all.insert(digest(std::vector<Example>{e, other}));
+  EXPECT_EQ(all.size(), 7u);
+  EXPECT_NE(digest(std::vector<Pair>{{e, other}}), digest(std::vector<Pair>{{other, e}}));
+}
 
 TEST(Batches, EachComesOnceAnEpochInAnotherOrder) {
   Batches b(items(23), {.examples = 5, .seed = 7});

@@ -8,8 +8,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <map>
 
 #include "runtime/engine/episode.h"
+#include "trainers/objective/names.h"
+#include "trainers/objective/preference.h"
+#include "trainers/train/options.h"
 
 namespace ppc::train {
 namespace {
@@ -136,8 +141,9 @@ class Words final : public Arena {
           while (id + 1 < kWords && u >= p[id]) u -= p[id++];
           e.ids.push_back(static_cast<int32_t>(id));
           e.trained.push_back(1);
-          e.logprobs.push_back(static_cast<float>(std::log(p[id])));
+          e.logprobs.push_back(static_cast<float>(std::log(p[id]) + ((static_cast<uint64_t>(m) + k) % 2 ? gap : -gap)));
           right += id == wanted;
+          part.rewards += id == second ? 1 : 0;
         }
         Played played;
         played.outcome = "won";
@@ -150,7 +156,8 @@ class Words final : public Arena {
     }
     return out;
   }
-  size_t wanted = 3;
+  size_t wanted = 3, second = kWords;  // what the score is for, and the rewards
+  double gap = 0;                      // between sampler and trainer
   std::vector<size_t> instances;
 
  private:
@@ -322,6 +329,217 @@ TEST(Trainer, OnlyTrainedTokensMatter) {
     train(run->config, run->around, false);
   }
   EXPECT_EQ(a.learner.table, b.learner.table);
+}
+
+using Change = std::function<void(Config&)>;
+
+/// The table behind three steps.
+std::vector<double> learned(const std::vector<Change>& changes) {
+  Training run("options");
+  run.config.steps = 3;
+  run.config.max_grad_norm = 0;
+  run.config.grpo.updates = 2;
+  run.config.grpo.beta = 0.1;
+  run.config.grpo.reward_weight = 0.5;
+  run.arena.second = 1;
+  run.arena.gap = 0.2;
+  for (int i = 0; i < 6; ++i) {
+    Example good, bad;
+    good.ids = {0, i % 4, 3, 1};
+    good.trained = {0, 0, 1, 1};
+    bad.ids = {0, i % 4, i % 3, 2, 2};
+    bad.trained = {0, 0, 1, 1, 1};
+    run.around.pairs.push_back({good, bad});
+  }
+  run.config.batch = 6;
+  for (const Change& c : changes) c(run.config);
+  if (run.config.method == Method::Dpo)  // what is sorted is to have an order
+    for (size_t i = 0; i < run.learner.table.size(); ++i) run.learner.table[i] = 0.3 * static_cast<double>(i * 7 % 5);
+  train(run.config, run.around, false);
+  return run.learner.table;
+}
+
+TEST(Options, EachOneOfGrpoChangesWhatIsLearned) {
+  const std::pair<const char*, std::vector<Change>> cases[] = {
+      {"level", {[](Config& c) { c.grpo.level = "sequence"; }}},
+      {"batch", {[](Config& c) { c.grpo.scale_rewards = "batch"; }}},
+      {"none", {[](Config& c) { c.grpo.scale_rewards = "none"; }}},
+      {"scale_eps", {[](Config& c) { c.grpo.scale_eps = 1; }}},
+      {"combine", {[](Config& c) { c.grpo.combine = "normalize_then_sum"; }}},
+      {"beta", {[](Config& c) { c.grpo.beta = 0.2; }}},
+      {"kl_ratio", {[](Config& c) { c.grpo.kl_ratio = true; }}},
+      {"off_policy_kl", {[](Config& c) { c.grpo.off_policy_kl = 0; }}},
+      {"epsilon", {[](Config& c) { c.grpo.epsilon = 0.01; }}},
+      {"epsilon_high", {[](Config& c) { c.grpo.epsilon_high = 0.9; }}},
+      {"delta", {[](Config& c) { c.grpo.delta = 1.01; }}},
+      {"correction none", {[](Config& c) { c.grpo.correction = "none"; }}},
+      {"correction_cap", {[](Config& c) { c.grpo.correction_cap = 1.05; }}},
+      {"correction_floor", {[](Config& c) { c.grpo.correction_floor = 0.95; }}},
+      {"token_mask", {[](Config& c) { c.grpo.correction = "token_mask", c.grpo.correction_cap = 1.05; }}},
+      {"sequence_truncate", {[](Config& c) { c.grpo.correction = "sequence_truncate"; }}},
+      {"sequence_mask", {[](Config& c) { c.grpo.correction = "sequence_mask", c.grpo.correction_cap = 1.05; }}},
+      {"score_weight", {[](Config& c) { c.grpo.score_weight = 0.1; }}},
+      {"cispo", {[](Config& c) { c.grpo.loss = "cispo", c.grpo.epsilon_high = 1.01; }}},
+      {"sapo", {[](Config& c) { c.grpo.loss = "sapo"; }}},
+      {"sapo, positive", {[](Config& c) { c.grpo.loss = "sapo", c.grpo.sapo = {2, 1.05}; }}},
+      {"sapo, negative", {[](Config& c) { c.grpo.loss = "sapo", c.grpo.sapo = {1, 2}; }}},
+      {"vespo", {[](Config& c) { c.grpo.loss = "vespo"; }}},
+      {"vespo, positive k", {[](Config& c) { c.grpo.loss = "vespo", c.grpo.vespo = {1, 3, 3, 2}; }}},
+      {"vespo, positive lambda", {[](Config& c) { c.grpo.loss = "vespo", c.grpo.vespo = {2, 2, 3, 2}; }}},
+      {"vespo, negative k", {[](Config& c) { c.grpo.loss = "vespo", c.grpo.vespo = {2, 3, 2, 2}; }}},
+      {"vespo, negative lambda", {[](Config& c) { c.grpo.loss = "vespo", c.grpo.vespo = {2, 3, 3, 1}; }}},
+      {"luspo", {[](Config& c) { c.grpo.loss = "luspo", c.grpo.level = "sequence"; }}},
+      {"dr_grpo", {[](Config& c) { c.grpo.loss = "dr_grpo", c.grpo.max_trained_tokens = 12; }}},
+  };
+  std::map<std::vector<double>, std::string> seen = {{learned({}), "as it is"}};
+  for (const auto& [name, changes] : cases) {
+    const auto [other, fresh] = seen.emplace(learned(changes), name);
+    EXPECT_TRUE(fresh) << name << " learns what `" << other->second << "` does";
+  }
+}
+
+TEST(Options, EachOneOfDpoChangesWhatIsLearned) {
+  std::map<std::vector<double>, std::string> seen;
+  auto is_new = [&](const std::string& name, const Change& change) {
+    const auto [other, fresh] = seen.emplace(learned({[](Config& c) { c.method = Method::Dpo, c.dpo.beta = 0.3, c.learning_rate = 1, c.steps = 12; }, change}), name);
+    EXPECT_TRUE(fresh) << name << " learns what `" << other->second << "` does";
+  };
+  for (const std::string& loss : objective::names<objective::PreferenceLoss>())
+    if (loss != "robust") is_new(loss, [&](Config& c) { c.dpo.loss = loss; });
+  for (const char* loss : {"sigmoid", "sigmoid_norm", "exo_pair", "robust", "aot", "aot_unpaired"})
+    is_new(std::string(loss) + ", smoothed", [&](Config& c) { c.dpo.loss = loss, c.dpo.label_smoothing = 0.2; });
+  for (const char* divergence : {"forward_kl", "js_divergence", "alpha_divergence"}) is_new(divergence, [&](Config& c) { c.dpo.divergence = divergence; });
+  is_new("alpha", [](Config& c) { c.dpo.divergence = "alpha_divergence", c.dpo.alpha = 0.9; });
+  is_new("discopop_tau", [](Config& c) { c.dpo.loss = "discopop", c.dpo.discopop_tau = 0.5; });
+}
+
+// A sequence is what a role says in an episode. All of these have three trained tokens, so with a maximum of three it is the mean over tokens.
+TEST(Options, DrGrpoDividesByTheMostThatAnEpisodeMayHave) {
+  const Change once = [](Config& c) { c.steps = 1, c.grpo.updates = 1; };
+  auto dr_grpo = [&](int64_t most) {
+    // max_tokens is of a reply, and has no say.
+    return learned({once, [most](Config& c) { c.grpo.loss = "dr_grpo", c.grpo.max_trained_tokens = most, c.sampling.max_tokens = 1000; }});
+  };
+  const std::vector<double> mean = learned({once}), three = dr_grpo(3), six = dr_grpo(6);
+  for (size_t i = 0; i < mean.size(); ++i) {
+    EXPECT_NEAR(mean[i], three[i], 1e-14);
+    EXPECT_NEAR(mean[i] / 2, six[i], 1e-14);  // it begins with zeros
+  }
+}
+
+TEST(Options, WhatDoesNotGoTogetherIsSaid) {
+  const std::pair<Change, const char*> cases[] = {
+      {[](Config& c) { c.grpo.loss = "dapa"; }, "grpo.loss: no `dapa`: it is one of grpo, "},
+      {[](Config& c) { c.grpo.loss = "dr_grpo"; }, "grpo.max_trained_tokens: missing: `loss: dr_grpo` divides by it"},
+      {[](Config& c) { c.grpo.max_trained_tokens = 3; }, "grpo.max_trained_tokens: goes with `loss: dr_grpo`, not with `loss: dapo`"},
+      {[](Config& c) { c.grpo.loss = "luspo"; }, "grpo.level: `loss: luspo` has ratios of sequences: `level: sequence`"},
+      {[](Config& c) { c.grpo.loss = "cispo"; }, "grpo.epsilon_high: missing: "},
+      {[](Config& c) { c.grpo.loss = "sapo", c.grpo.epsilon_high = 1; }, "grpo.epsilon_high: `loss: sapo` has no clip"},
+      {[](Config& c) { c.grpo.loss = "vespo", c.grpo.delta = 2; }, "grpo.delta: `loss: vespo` has no clip"},
+      {[](Config& c) { c.grpo.sapo.emplace(); }, "grpo.sapo: goes with `loss: sapo`, not with `loss: dapo`"},
+      {[](Config& c) { c.grpo.vespo.emplace(); }, "grpo.vespo: goes with `loss: vespo`"},
+      {[](Config& c) { c.grpo.kl_ratio = true; }, "grpo.kl_ratio: there is no KL to multiply"},
+      {[](Config& c) { c.grpo.correction = "none", c.grpo.correction_floor = 0.5; }, "grpo.correction_floor: goes with a `correction`"},
+      {[](Config& c) { c.grpo.score_weight = 0; }, "grpo.score_weight: all rewards are 0"},
+      {[](Config& c) { c.grpo.combine = "normalize_then_sum"; }, "grpo.reward_weight: `combine: normalize_then_sum` is for several rewards"},
+      {[](Config& c) { c.grpo.combine = "normalize_then_sum", c.grpo.reward_weight = 1, c.grpo.scale_rewards = "none"; }, "grpo.scale_rewards: `combine: normalize_then_sum`"},
+      {[](Config& c) { c.grpo.epsilon = 2; }, "grpo: epsilon is between 0 and 1"},
+      {[](Config& c) { c.method = Method::Dpo, c.dpo.beta = 0; }, "dpo: beta is above 0"},
+      {[](Config& c) { c.method = Method::Dpo, c.dpo.loss = "ipo", c.dpo.label_smoothing = 0.1; }, "dpo.label_smoothing: `loss: ipo` has none"},
+      {[](Config& c) { c.method = Method::Dpo, c.dpo.loss = "aot", c.dpo.divergence = "forward_kl"; }, "dpo.divergence: `loss: aot` has none but `reverse_kl`"},
+      {[](Config& c) { c.method = Method::Dpo, c.dpo.alpha = 0.5; }, "dpo.alpha: goes with `divergence: alpha_divergence`, not with `reverse_kl`"},
+      {[](Config& c) { c.method = Method::Dpo, c.dpo.divergence = "alpha_divergence", c.dpo.alpha = 1; }, "dpo.alpha: not 1"},
+      {[](Config& c) { c.method = Method::Dpo, c.dpo.discopop_tau = 1; }, "dpo.discopop_tau: goes with `loss: discopop`"},
+      {[](Config& c) { c.method = Method::Dpo, c.dpo.loss = "aot", c.learner.group.world = 2; }, "dpo.loss: `aot` sorts all pairs of a step"},
+      {[](Config& c) { c.method = Method::Sft, c.sft_loss = "mse"; }, "sft.loss: no `mse`"},
+  };
+  for (const auto& [change, said] : cases) {
+    Config c;
+    c.method = Method::Grpo;
+    c.file = "x.yaml";
+    EXPECT_NO_THROW(check(c));
+    change(c);
+    try {
+      check(c);
+      ADD_FAILURE() << said;
+    } catch (const engine::InputError& e) {
+      EXPECT_EQ(std::string(e.what()).rfind(std::string("x.yaml: ") + said, 0), 0u) << e.what();
+    }
+  }
+}
+
+// Who said word 3 once and word 1 never, and who said word 1 once and word 3 never, fared alike by the sum; by itself each reward has something to say.
+TEST(Options, RewardsThatAddUpToTheSameStillTeach) {
+  Training sum("sum"), each("each");
+  for (Training* run : {&sum, &each}) {
+    run->config.steps = 1;
+    run->config.grpo.resample = 1;
+    run->config.grpo.reward_weight = 1.0 / 3;
+    run->arena.wanted = 0, run->arena.second = 1;
+    for (size_t row = 0; row < kWords; ++row) run->learner.table[row * kWords + 2] = run->learner.table[row * kWords + 3] = -50;  // 0 or 1 is said
+  }
+  each.config.grpo.combine = "normalize_then_sum";
+  train(sum.config, sum.around, false);
+  train(each.config, each.around, false);
+  EXPECT_EQ(sum.metric(0, "flat_groups"), sum.metric(0, "groups"));
+  EXPECT_EQ(each.metric(0, "flat_groups"), 0);
+}
+
+TEST(Trainer, OtherDataEndARunThatGoesOn) {
+  auto prepare = [](Training& run, int examples, uint64_t digest, const char* path = "a.jsonl") {
+    run.config.method = Method::Sft;
+    run.config.steps = 4;
+    run.config.save_every = 1;
+    for (int i = 0; i < examples; ++i) {
+      Example e;
+      e.ids = {0, i % 4, 3};
+      e.trained = {0, 0, 1};
+      run.around.examples.push_back(e);
+    }
+    run.around.sources = {{"data", path, examples, digest}, {"evaluation.data", "b.jsonl", 0, 5}};
+  };
+  Training first("data");
+  prepare(first, 3, 77);
+  std::atomic<bool> stop{true};
+  first.around.stop = &stop;
+  train(first.config, first.around, false);
+  auto error = [&](int examples, uint64_t digest, const char* path) -> std::string {
+    Training again("data_again");
+    prepare(again, examples, digest, path);
+    again.config.output = first.config.output;
+    try {
+      train(again.config, again.around, true);
+    } catch (const engine::InputError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  auto has = [](const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; };
+  EXPECT_PRED2(has, error(3, 78, "a.jsonl"), "step-0/trainer.json: the run began with other data: `data`: a.jsonl (3) says something else. ");
+  EXPECT_PRED2(has, error(2, 78, "a.jsonl"), "other data: `data`: a.jsonl had 3 and has 2. ");
+  EXPECT_PRED2(has, error(3, 78, "c.jsonl"), "other data: `data`: a.jsonl (3) is no longer there, `data`: c.jsonl (3) is new. ");
+  EXPECT_EQ(error(3, 77, "moved/a.jsonl"), "");
+}
+
+TEST(Trainer, ACheckpointThatMakesNoNumbersIsSetAside) {
+  Training run("aside");
+  run.config.save_every = 1;
+  run.around.step = [&](int64_t step, const Metrics&) {
+    if (step == 3) run.learner.table[5] = std::nan("");  // as by a step that was much too long
+  };
+  try {
+    train(run.config, run.around, false);
+    FAIL();
+  } catch (const std::runtime_error& e) {
+    EXPECT_NE(std::string(e.what()).find("the checkpoint of step 3 has the same weights, and was set aside; the last good checkpoint is " +
+                                         (run.folder / "checkpoints" / "step-2").string()),
+              std::string::npos)
+        << e.what();
+  }
+  EXPECT_EQ(checkpoint_of(run.config, true), (run.folder / "checkpoints" / "step-2").string());
+  Training rest("aside_rest");
+  rest.config.output = run.config.output;
+  EXPECT_EQ(train(rest.config, rest.around, true).steps, 30);
 }
 
 TEST(Checkpoints, KeepsTheLastOnes) {

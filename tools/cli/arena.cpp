@@ -196,21 +196,24 @@ class PlayedArena final : public train::Arena {
     }
     for (const std::string& role : g.learn) s->learns[player_of(role)] = true;
     if (std::count(s->learns.begin(), s->learns.end(), true) == 0) throw InputError("no role is the learner's: leave one out of `players`");
-    local::Sampling sampling;
-    sampling.temperature = options_.sampling.temperature;
-    sampling.top_p = options_.sampling.top_p;
-    sampling.min_p = options_.sampling.min_p;
-    sampling.top_k = options_.sampling.top_k;
-    sampling.max_tokens = options_.sampling.max_tokens;
-    auto how = std::make_shared<players::LocalOptions>();
-    how->sampling = sampling;
-    how->masking = local::masking_of(options_.sampling.mask).value();
-    how->name = "learner";
+    auto sampled = [](const train::SamplingOptions& o) {
+      auto how = std::make_shared<players::LocalOptions>();
+      how->sampling.temperature = o.temperature;
+      how->sampling.top_p = o.top_p;
+      how->sampling.min_p = o.min_p;
+      how->sampling.top_k = o.top_k;
+      how->sampling.max_tokens = o.max_tokens;
+      how->sampling.stop = o.stop;
+      how->masking = local::masking_of(o.mask).value();
+      how->name = "learner";
+      return how;
+    };
+    const auto how = sampled(options_.sampling), of_partners = sampled(options_.partner_sampling.value_or(options_.sampling));
     for (size_t p = 0; p < m.players.size(); ++p) {
       if (!s->is_learner[p]) continue;
       s->casting[p] = {};
       s->casting[p].spec = {"local", "learner"};
-      s->casting[p].local = how;
+      s->casting[p].local = s->learns[p] ? how : of_partners;
       s->casting[p].loaded = learner_;
     }
     if (g.generate) {

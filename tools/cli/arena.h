@@ -1,6 +1,7 @@
 // Games, players and instances as a configuration of `ppc train` names them.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace ppc::cli {
 struct ArenaOptions {
   std::vector<train::GameOptions> games;
   train::SamplingOptions sampling;
+  std::optional<train::SamplingOptions> partner_sampling = {};  // of roles that the learner plays untrained; none: as sampling
   std::string players_file;             // how endpoints and models are asked; empty: none
   int64_t in_flight = 256;              // episodes
   bool evaluation = false;              // `episodes` counts, and all roles without a player are the learner's

@@ -8,6 +8,7 @@
 #include <limits>
 #include <set>
 
+#include "runtime/engine/splitmix.h"
 #include "tools/cli/text.h"
 
 namespace ppc::cli {
@@ -68,12 +69,6 @@ double score_value(const Json& v, const std::string& where, const char* metric) 
 
 // ---- bootstrap
 
-uint64_t mix(uint64_t x) {  // splitmix64
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
 uint64_t hash_of(const std::string& s) {  // FNV-1a
   uint64_t h = 0xCBF29CE484222325u;
   for (const char c : s) h = (h ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
@@ -104,13 +99,13 @@ void bootstrap(Row& row, const EvaluationOptions& options) {
   std::vector<Mean> all_played(n), all_quality(n);
   for (auto& [game, cell] : row.games) {
     // A stream of its own for each game of a model: one more model or game in the folder leaves the others as they are.
-    const uint64_t stream = mix(options.seed ^ mix(hash_of(row.model) ^ mix(hash_of(game))));
+    const uint64_t stream = split_mix(options.seed ^ split_mix(hash_of(row.model) ^ split_mix(hash_of(game))));
     const uint64_t size = cell.episodes.size();
     uint64_t counter = 0;
     for (size_t b = 0; b < n; ++b) {
       Mean p, q;
       for (uint64_t i = 0; i < size; ++i) {
-        const uint64_t random = mix(stream + counter++);
+        const uint64_t random = split_mix(stream + counter++);
         const EpisodeScore& e = cell.episodes[static_cast<size_t>((static_cast<unsigned __int128>(random) * size) >> 64)];
         p.add(e.played);
         q.add(e.main);

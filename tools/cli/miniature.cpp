@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/engine/clock.h"
 #include "runtime/engine/generate.h"
 #include "runtime/engine/records.h"
 #include "runtime/players/run.h"
@@ -62,8 +64,6 @@ std::string file_of(const std::string& game) { return games_folder() + "/" + gam
 
 /// Of ten episodes so many. Most of what is heard is not worth learning: what is to be gained is the difference to `careful`.
 int64_t share_of(const std::string& bot) { return bot == "careful" ? 3 : bot == "wild" || bot == "chatty" ? 2 : 3; }
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // ---- bots' episodes
 
@@ -121,6 +121,9 @@ void play_bots(const std::string& name, int64_t count, uint64_t seed, RecordWrit
 
 // ---- the stages
 
+/// A job was asked to end. Who began it says how to go on.
+struct Stopped {};
+
 class Run {
  public:
   explicit Run(const MiniatureOptions& o) : o_(o), root_(o.folder) {}
@@ -130,7 +133,7 @@ class Run {
     if (!o_.resume && fs::exists(root_ / "bots.jsonl")) throw InputError(o_.folder + ": is there already; `--resume` goes on with it, `--out` names another folder");
     fs::create_directories(root_);
     stage("bots play", root_ / "bots.jsonl", [&] { bots(); });
-    stage("tokenizer", root_ / "tokenizer" / "tokenizer.json", [&] { tokenizer(); });
+    stage("tokenizer", root_ / "tokenizer" / "tokenizer_config.json", [&] { tokenizer(); });
     std::vector<Job> jobs;
     for (const char* name : {"start", "sft", "dpo", "grpo"})
       for (uint64_t s = 0; s < o_.seeds; ++s) {
@@ -176,32 +179,47 @@ class Run {
   struct Job {
     std::string name, after;  // of another job; empty: of none
     int pid = 0;
-    bool done = false;
+    bool over = false, done = false;  // done: well
   };
   /// So small a model gains nothing from several threads, so each core has a process of its own.
   void side_by_side(std::vector<Job> jobs) const {
     const size_t cores = std::max<size_t>(1, std::thread::hardware_concurrency());
     size_t running = 0;
-    int failed = 0;
+    bool failed = false, told = false;
+    const Interruptible interruptible;
     for (;;) {
       for (Job& j : jobs) {
         if (failed || running == cores) break;
         const auto ready = [&] { return j.after.empty() || std::any_of(jobs.begin(), jobs.end(), [&](const Job& o) { return o.name == j.after && o.done; }); };
-        if (j.pid || j.done || !ready()) continue;
+        if (j.pid || !ready()) continue;
         j.pid = start(j.name);
         ++running;
       }
       if (running == 0) break;
+      if (interruptible.asked() && !told) {
+        failed = told = true;
+        for (const Job& j : jobs)
+          if (j.pid && !j.over) kill(j.pid, SIGTERM);  // ends behind the step under way, with a checkpoint
+      }
       int status = 0;
-      const pid_t pid = waitpid(-1, &status, 0);
+      const pid_t pid = waitpid(-1, &status, WNOHANG);
+      if (pid <= 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));  // a signal just before a wait without end would not be seen
       for (Job& j : jobs) {
-        if (j.pid != pid) continue;
+        if (pid <= 0 || j.pid != pid) continue;
         --running;
+        j.over = true;
         j.done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        if (!j.done) failed = 1;
+        if (!j.done) failed = true;
       }
     }
-    if (failed) throw SystemError("not all was done; `ppc train miniature --out " + o_.folder + " --resume` goes on");
+    if (failed) throw SystemError(std::string(told ? "stopped" : "not all was done") + "; " + again() + " goes on");
+  }
+  /// What a person types to go on.
+  std::string again() const {
+    std::string out = "`ppc train --out " + o_.folder;
+    if (o_.seeds != MiniatureOptions{}.seeds) out += " --seeds " + std::to_string(o_.seeds);
+    if (o_.scale != 1) out += " --scale " + to_text(Json(o_.scale));
+    return out + " --resume`";
   }
   int start(const std::string& job) const {
     std::fflush(stdout);
@@ -321,7 +339,7 @@ class Run {
       how.resume = true;
       how.quiet = true;
       const train::Outcome out = run_training(load_config(method, file, {}), how);
-      if (out.stopped) throw SystemError("stopped; `ppc train miniature --out " + o_.folder + " --resume` goes on");
+      if (out.stopped) throw Stopped();
     });
   }
 
@@ -488,8 +506,12 @@ class Run {
 
 int run_miniature(const MiniatureOptions& options) {
   Run run(options);
-  if (options.job.empty()) run.all();
-  else run.job(options.job);
+  try {
+    if (options.job.empty()) run.all();
+    else run.job(options.job);
+  } catch (const Stopped&) {
+    return 3;
+  }
   return 0;
 }
 

@@ -7,10 +7,13 @@
 #include <csignal>
 #include <cstdio>
 
-namespace ppc::cli {
-namespace {
+#include "runtime/engine/clock.h"
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+namespace ppc::cli {
+
+using engine::now;
+
+namespace {
 
 std::atomic<players::RunControl*> interrupted{nullptr};
 void on_interrupt(int) {

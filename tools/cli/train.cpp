@@ -4,15 +4,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <optional>
+#include <type_traits>
 
+#include "runtime/engine/clock.h"
 #include "runtime/engine/json.h"
 #include "tools/cli/arena.h"
 #include "tools/cli/cli.h"
@@ -22,6 +24,7 @@
 #include "tools/cli/train_config.h"
 #include "tools/cli/train_plan.h"
 #include "tools/cli/train_report.h"
+#include "trainers/data/batches.h"
 #include "trainers/data/read.h"
 #include "trainers/local/model.h"
 #include "trainers/nn/network.h"
@@ -34,6 +37,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace engine;
 using train::Config;
+using train::find;
 using train::Method;
 using train::Metrics;
 
@@ -63,7 +67,7 @@ compares them. Two cores take some eight minutes. Its configurations lie in the 
   --out DIR         without a method: where (default runs/miniature)
   --scale X         without a method: so much of all steps and episodes (default 1)
 
-^C ends after the step under way, with a checkpoint.
+^C, or SIGTERM, ends after the step under way, with a checkpoint.
 
 Examples:
   ppc train
@@ -71,26 +75,10 @@ Examples:
   ppc train grpo grpo.yaml --set steps=100 --set output=runs/more --resume
 )";
 
-std::atomic<bool> interrupted{false};
-void on_interrupt(int) {
-  if (interrupted.exchange(true)) {  // the second one ends it
-    std::signal(SIGINT, SIG_DFL);
-    std::raise(SIGINT);
-  }
-}
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 std::string rounded(double v, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", digits, v);
   return text;
-}
-
-const double* find(const Metrics& m, const std::string& name) {
-  for (const auto& [key, value] : m)
-    if (key == name) return &value;
-  return nullptr;
 }
 
 /// What is shown on stderr: a line that is rewritten on a terminal, now and then one elsewhere.
@@ -101,7 +89,7 @@ class Shown {
     if (quiet_) return;
     std::string out = "step " + std::to_string(step) + (steps_ > 0 ? " of " + std::to_string(steps_) : "");
     auto add = [&](const char* key, const char* label, int digits, const char* unit = "") {
-      if (const double* v = find(m, key)) out += std::string(", ") + label + " " + rounded(*v, digits) + unit;
+      if (const auto v = find(m, key)) out += std::string(", ") + label + " " + rounded(*v, digits) + unit;
     };
     add("reward", "reward", 3);
     add("played", "played", 0, " %");
@@ -114,7 +102,7 @@ class Shown {
     for (const auto& [key, value] : m)
       if (key.rfind("violations/", 0) == 0 && value > most) most = value, rule = key.substr(11);
     if (!rule.empty()) out += ", " + rounded(most, 2) + " an episode broke " + rule;
-    if (const double* v = find(m, "tokens_per_second")) out += ", " + rounded(*v, 0) + " tokens/s";
+    if (const auto v = find(m, "tokens_per_second")) out += ", " + rounded(*v, 0) + " tokens/s";
     if (steps_ > step && step > before_) out += ", " + duration((now() - began_) / static_cast<double>(step - before_) * static_cast<double>(steps_ - step)) + " left";
     if (terminal_) {
       std::fprintf(stderr, "\r\x1b[K%s", out.c_str());
@@ -142,18 +130,24 @@ bool is_records(const std::string& path) {
   return fs::path(path).filename().string().rfind("episodes.jsonl", 0) == 0;
 }
 
+/// Without which lines: those of records are chosen where they are made.
 data::ReadOptions read_options(const train::DataOptions& d, int64_t room) {
   data::ReadOptions o;
   o.ids = d.ids == "exact" ? data::Ids::Exact : d.ids == "encode" ? data::Ids::Encode : data::Ids::Auto;
   o.max_length = d.max_length ? d.max_length : room;
   o.too_long = d.cut ? data::TooLong::Cut : data::TooLong::Drop;
-  o.filter.games = {d.games.begin(), d.games.end()};
-  o.filter.roles = {d.roles.begin(), d.roles.end()};
-  o.filter.models = {d.models.begin(), d.models.end()};
-  o.filter.outcomes = {d.outcomes.begin(), d.outcomes.end()};
-  o.filter.min_score = d.min_score;
-  o.filter.max_score = d.max_score;
   return o;
+}
+
+/// Of a file that `ppc export` made, or someone else.
+template <class T>
+data::DataSet<T> from_file(const std::string& path, const train::DataOptions& d, const std::string& key, const data::Encoder& encoder, int64_t room) {
+  for (const auto& [name, given] : {std::pair("turns", d.turns), std::pair("min_gap", d.min_gap > 0)})
+    if (given) throw InputError(key + "." + name + ": goes with records; what the lines of " + path + " are was said to `ppc export` (--turn, --by score --min-gap)");
+  data::ReadOptions o = read_options(d, room);
+  o.filter = {{d.games.begin(), d.games.end()}, {d.roles.begin(), d.roles.end()}, {d.models.begin(), d.models.end()}, {d.outcomes.begin(), d.outcomes.end()}, d.min_score, d.max_score, d.clean};
+  if constexpr (std::is_same_v<T, data::Pair>) return data::read_pairs(path, encoder, o);
+  else return data::read_examples(path, encoder, o);
 }
 
 /// What `ppc export` makes of records, line by line: all of them at once take many times the memory of their ids.
@@ -162,7 +156,7 @@ data::DataSet<T> from_records(const std::string& path, const train::DataOptions&
   ExportOptions o;
   o.format = method == Method::Dpo ? ExportOptions::Format::Dpo : ExportOptions::Format::Sft;
   o.turns = d.turns;
-  o.clean = d.clean && method == Method::Sft;
+  o.clean = d.clean;
   o.by_score = method == Method::Dpo && d.min_gap > 0;
   if (d.min_gap > 0) o.min_gap = d.min_gap;
   o.pairs = static_cast<size_t>(d.pairs);
@@ -170,42 +164,35 @@ data::DataSet<T> from_records(const std::string& path, const train::DataOptions&
   o.roles = {d.roles.begin(), d.roles.end()};
   o.models = {d.models.begin(), d.models.end()};
   o.outcomes = {d.outcomes.begin(), d.outcomes.end()};
+  if (o.outcomes.empty() && method == Method::Sft) o.outcomes = {"won"};  // as `ppc export`
   o.min_score = d.min_score;
   o.max_score = d.max_score;
   o.ids = d.ids == "encode" ? ExportOptions::Ids::None : d.ids == "exact" ? ExportOptions::Ids::All : ExportOptions::Ids::Where;
   data::Reader<T> reader(encoder, read_options(d, room));
   const ExportSummary summary = export_lines({path}, o, [&](Json&& line) { reader.add(line); });
   if (!summary.warning.empty()) std::fprintf(stderr, "%s\n", summary.warning.c_str());
+  if (summary.lines == 0) std::fprintf(stderr, "%s: %s\n", path.c_str(), summary.describe().c_str());
   return reader.finish();
 }
 
-/// From all files and folders, one behind the other.
-template <class T, class Read>
-std::vector<T> read_all(const train::DataOptions& d, Method method, const Shown& shown, const std::string& what, const Read& read) {
+/// Of all files and folders, one behind the other: examples, or pairs. `key`: of the configuration, "data"; `sources`: to which it adds those.
+template <class T>
+std::vector<T> read_data(const train::DataOptions& d, const Shown& shown, const std::string& key, const data::Encoder& encoder, int64_t room, std::vector<train::Source>* sources = nullptr) {
+  constexpr Method method = std::is_same_v<T, data::Pair> ? Method::Dpo : Method::Sft;
   std::vector<T> out;
   for (const std::string& path : d.from) {
-    data::DataSet<T> got = read(path, is_records(path));
-    shown.line(what + " " + path + ": " + got.statistics.describe());
+    data::DataSet<T> got = is_records(path) ? from_records<T>(path, d, method, encoder, room) : from_file<T>(path, d, key, encoder, room);
+    shown.line(key + " " + path + ": " + got.statistics.describe());
+    if (sources) sources->push_back({key, path, static_cast<int64_t>(got.all.size()), data::digest(got.all)});
     std::move(got.all.begin(), got.all.end(), std::back_inserter(out));
   }
-  if (out.empty() && !d.from.empty())
-    throw InputError(what + ": nothing is left to learn from" + std::string(method == Method::Dpo ? "; a pair needs two episodes of one instance that ended differently (docs/export.md)" : ""));
+  if (out.empty() && !d.from.empty()) {
+    throw InputError(key + ": nothing is left to learn from" +
+                     (method == Method::Dpo ? "; a pair needs two episodes of one instance that ended differently (docs/export.md)"
+                      : d.outcomes.empty()  ? "; of records the episodes that were won are taken, unless `" + key + ".outcomes` says which"
+                                            : ""));
+  }
   return out;
-}
-
-std::vector<data::Example> examples(const train::DataOptions& d, const Shown& shown, const std::string& what, const data::Encoder& encoder, int64_t room) {
-  return read_all<data::Example>(d, Method::Sft, shown, what, [&](const std::string& path, bool records) {
-    return records ? from_records<data::Example>(path, d, Method::Sft, encoder, room) : data::read_examples(path, encoder, read_options(d, room));
-  });
-}
-std::vector<data::Pair> pairs(const train::DataOptions& d, const Shown& shown, const std::string& what, const data::Encoder& encoder, int64_t room) {
-  return read_all<data::Pair>(d, Method::Dpo, shown, what, [&](const std::string& path, bool records) {
-    return records ? from_records<data::Pair>(path, d, Method::Dpo, encoder, room) : data::read_pairs(path, encoder, read_options(d, room));
-  });
-}
-void look_at(const train::DataOptions& d, Method method, const Shown& shown, const std::string& what, const data::Encoder& encoder, int64_t room) {
-  if (method == Method::Sft) examples(d, shown, what, encoder, room);
-  else pairs(d, shown, what, encoder, room);
 }
 
 /// What every model folder has beside its weights.
@@ -254,7 +241,35 @@ learn::GroupOptions group_of_environment() {
   return o;
 }
 
+std::atomic<bool> interrupted{false};
+std::atomic<int64_t> interrupted_at{0};  // seconds
+void on_interrupt(int signal) {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  // A second one ends it; not the one that came with the first, from a terminal and from who began the process.
+  if (!interrupted.exchange(true)) {
+    interrupted_at = time.tv_sec;
+  } else if (time.tv_sec > interrupted_at + 1) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+}
+
 }  // namespace
+
+Interruptible::Interruptible() {
+  interrupted = false;
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &interrupt_);
+  sigaction(SIGTERM, &action, &terminate_);
+}
+Interruptible::~Interruptible() {
+  sigaction(SIGINT, &interrupt_, nullptr);
+  sigaction(SIGTERM, &terminate_, nullptr);
+}
+const std::atomic<bool>& Interruptible::asked() const { return interrupted; }
 
 train::Outcome run_training(const Config& config, const TrainOptions& options) {
   const std::string newest = train::checkpoint_of(config, options.resume);
@@ -284,12 +299,12 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
 
   if (c.method == Method::Sft) {
     const data::Encoder encoder = data::load_encoder(c.model, c.variables);
-    around.examples = examples(c.data, shown, "data", encoder, room);
-    around.held_out = examples(c.evaluation.data, shown, "evaluation.data", encoder, room);
+    around.examples = read_data<data::Example>(c.data, shown, "data", encoder, room, &around.sources);
+    around.held_out = read_data<data::Example>(c.evaluation.data, shown, "evaluation.data", encoder, room, &around.sources);
   } else if (c.method == Method::Dpo) {
     const data::Encoder encoder = data::load_encoder(c.model, c.variables);
-    around.pairs = pairs(c.data, shown, "data", encoder, room);
-    around.held_out_pairs = pairs(c.evaluation.data, shown, "evaluation.data", encoder, room);
+    around.pairs = read_data<data::Pair>(c.data, shown, "data", encoder, room, &around.sources);
+    around.held_out_pairs = read_data<data::Pair>(c.evaluation.data, shown, "evaluation.data", encoder, room, &around.sources);
   }
 
   // What plays: the same weights in the network that is made for it.
@@ -312,12 +327,14 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     if (c.method == Method::Grpo) {
       where.games = c.games;
       where.sampling = c.sampling;
+      where.partner_sampling = c.partner_sampling;
       arena = make_arena(where, model, c.file + ": games");
       around.arena = arena.get();
     }
     if (!c.evaluation.games.empty()) {
       where.games = c.evaluation.games;
       where.sampling = c.evaluation.sampling;
+      where.partner_sampling.reset();
       evaluation = make_arena(where, model, c.file + ": evaluation.games");
       around.evaluation = evaluation.get();
     }
@@ -351,7 +368,7 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     write(step, m);
     std::string out = "evaluation behind step " + std::to_string(step) + ":";
     for (const char* key : {"eval/clemscore", "eval/played", "eval/score", "held_out/loss", "held_out/accuracy"})
-      if (const double* v = find(m, key)) out += std::string(" ") + key + " " + (std::isnan(*v) ? "n/a" : rounded(*v, 3));
+      if (const auto v = find(m, key)) out += std::string(" ") + key + " " + (std::isnan(*v) ? "n/a" : rounded(*v, 3));
     shown.line(out);
   };
   around.note = [&](const std::string& text) { shown.line(text); };
@@ -362,16 +379,8 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     write_registry(folder, fs::path(fs::absolute(c.output).lexically_normal()).filename().string());
     if (c.learner.lora) learner->save_adapter(folder + "/adapter", c.model);
   };
-  interrupted = false;
-  around.stop = &interrupted;
-  struct sigaction action {}, old {};
-  action.sa_handler = on_interrupt;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &old);
-  struct Restore {
-    struct sigaction& old;
-    ~Restore() { sigaction(SIGINT, &old, nullptr); }
-  } restore{old};
+  const Interruptible interruptible;
+  around.stop = &interruptible.asked();
   const train::Outcome outcome = train::train(c, around, options.resume);
   if (first) write_report(config, outcome);
   shown.line(outcome.stopped ? "stopped behind step " + std::to_string(outcome.steps) + "; --resume goes on" : "done: " + std::to_string(outcome.steps) + " steps, " + outcome.last);
@@ -392,7 +401,10 @@ void dry_run(const Config& config, const std::string& gpu) {
       shown.line("data: not looked at, as " + c.model + " has no tokenizer.json");
     } else {
       const data::Encoder encoder = data::load_encoder(c.model, c.variables);
-      for (const train::DataOptions* d : {&c.data, &c.evaluation.data}) look_at(*d, c.method, shown, d == &c.data ? "data" : "evaluation.data", encoder, shape.max_position_embeddings);
+      for (const auto& [d, key] : {std::pair(&c.data, "data"), std::pair(&c.evaluation.data, "evaluation.data")}) {
+        if (c.method == Method::Sft) read_data<data::Example>(*d, shown, key, encoder, shape.max_position_embeddings);
+        else read_data<data::Pair>(*d, shown, key, encoder, shape.max_position_embeddings);
+      }
     }
   }
   ArenaOptions where;

@@ -1,5 +1,6 @@
 #include "tools/cli/train_config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <functional>
@@ -7,6 +8,9 @@
 
 #include "compiler/diag/diag.h"
 #include "runtime/engine/instances.h"
+#include "trainers/objective/names.h"
+#include "trainers/objective/supervised.h"
+#include "trainers/train/options.h"
 
 namespace ppc::cli {
 namespace {
@@ -25,7 +29,8 @@ class Fields {
   virtual void number(const char* key, double& value, double low, double high) = 0;
   virtual void count(const char* key, int64_t& value, int64_t low, int64_t high) = 0;
   virtual void flag(const char* key, bool& value) = 0;
-  virtual void texts(const char* key, std::vector<std::string>& value) = 0;  // one alone may stand without a list
+  /// One alone may stand without a list. `names`: which there are; none: any.
+  virtual void texts(const char* key, std::vector<std::string>& value, const std::vector<std::string>& names = {}) = 0;
   virtual void texts(const char* key, std::map<std::string, std::string>& value) = 0;
   virtual void numbers(const char* key, std::map<std::string, double>& value) = 0;
   virtual void object(const char* key, Json& value) = 0;  // of whatever is in it
@@ -56,16 +61,7 @@ class Reading final : public Fields {
   }
   void choice(const char* key, std::string& value, const std::vector<std::string>& names) override {
     const Json* v = get(key);
-    if (!v) return;
-    std::string all;
-    for (const std::string& n : names) {
-      if (v->is_text() && v->as_text() == n) {
-        value = n;
-        return;
-      }
-      all += (all.empty() ? "`" : &n == &names.back() ? " or `" : ", `") + n + "`";
-    }
-    fail(key, "expected " + all + ", found " + engine::describe(*v) + near(v->is_text() ? v->as_text() : "", names));
+    if (v) value = one_of(key, *v, names);
   }
   void number(const char* key, double& value, double low, double high) override {
     if (const Json* v = get(key)) value = in_range(key, *v, low, high);
@@ -88,16 +84,13 @@ class Reading final : public Fields {
     if (!v->is_bool()) fail(key, "expected true or false, found " + engine::describe(*v));
     value = v->as_bool();
   }
-  void texts(const char* key, std::vector<std::string>& value) override {
+  void texts(const char* key, std::vector<std::string>& value, const std::vector<std::string>& names) override {
     const Json* v = get(key);
     if (!v) return;
     value.clear();
-    if (v->is_text()) return value.push_back(v->as_text());
+    if (v->is_text()) return value.push_back(one_of(key, *v, names));
     if (!v->is_list()) fail(key, "expected a list of texts, found " + engine::describe(*v));
-    for (size_t i = 0; i < v->items().size(); ++i) {
-      if (!v->items()[i].is_text()) fail(key + ("[" + std::to_string(i) + "]"), "expected a text, found " + engine::describe(v->items()[i]));
-      value.push_back(v->items()[i].as_text());
-    }
+    for (size_t i = 0; i < v->items().size(); ++i) value.push_back(one_of(key + ("[" + std::to_string(i) + "]"), v->items()[i], names));
   }
   void texts(const char* key, std::map<std::string, std::string>& value) override {
     each(key, [&](const Json::Member& m) {
@@ -165,6 +158,13 @@ class Reading final : public Fields {
     const Json* v = json_.find(key);
     return v && !v->is_null() ? v : nullptr;
   }
+  /// A text; with names one of these.
+  std::string one_of(const std::string& key, const Json& v, const std::vector<std::string>& names) const {
+    if (v.is_text() && (names.empty() || std::find(names.begin(), names.end(), v.as_text()) != names.end())) return v.as_text();
+    std::string all;
+    for (const std::string& n : names) all += (all.empty() ? "`" : &n == &names.back() ? " or `" : ", `") + n + "`";
+    fail(key, "expected " + (names.empty() ? "a text" : all) + ", found " + engine::describe(v) + near(v.is_text() ? v.as_text() : "", names));
+  }
   double in_range(const std::string& key, const Json& v, double low, double high) const {
     if (v.is_number() && v.as_float() >= low && v.as_float() <= high) return v.as_float();
     auto shown = [](double d) { return engine::to_text(d == std::floor(d) && std::fabs(d) < 1e15 ? Json(static_cast<int64_t>(d)) : Json(d)); };
@@ -199,7 +199,7 @@ class Writing final : public Fields {
   void number(const char* key, std::optional<double>& value, double, double) override { out.add(key, value ? Json(*value) : Json()); }
   void count(const char* key, int64_t& value, int64_t, int64_t) override { out.add(key, value); }
   void flag(const char* key, bool& value) override { out.add(key, value); }
-  void texts(const char* key, std::vector<std::string>& value) override {
+  void texts(const char* key, std::vector<std::string>& value, const std::vector<std::string>&) override {
     Json& list = out.add(key, Json::list());
     for (const std::string& s : value) list.push(s);
   }
@@ -240,10 +240,10 @@ void data(Fields& f, train::DataOptions& d, Method method) {
   f.texts("games", d.games);
   f.texts("roles", d.roles);
   f.texts("models", d.models);
-  f.texts("outcomes", d.outcomes);
+  f.texts("outcomes", d.outcomes, kOutcomes);
   f.number("min_score", d.min_score, -1e9, 1e9);
   f.number("max_score", d.max_score, -1e9, 1e9);
-  f.flag("clean", d.clean);
+  if (method == Method::Sft) f.flag("clean", d.clean);
   f.count("max_length", d.max_length, 0, INT64_MAX);
   std::string longer = d.cut ? "cut" : "drop";
   f.choice("too_long", longer, {"drop", "cut"});
@@ -279,6 +279,17 @@ void sampling(Fields& f, train::SamplingOptions& s) {
   f.count("top_k", s.top_k, 0, INT32_MAX);
   f.count("max_tokens", s.max_tokens, 1, INT32_MAX);
   f.choice("mask", s.mask, {"off", "diagnose", "on"});
+  f.texts("stop", s.stop);
+}
+
+/// A section that need not be there.
+template <class T, class F>
+void maybe(Fields& f, const char* key, std::optional<T>& value, T otherwise, const F& fields) {
+  bool there = value.has_value();
+  T v = value.value_or(otherwise);
+  f.section(key, &there, [&](Fields& s) { fields(s, v); });
+  if (there) value = v;
+  else value.reset();
 }
 
 /// The one place that knows all keys.
@@ -295,15 +306,12 @@ void all(Fields& f, Config& c) {
   f.count("threads", threads, 0, 4096);
   c.learner.threads = static_cast<int>(threads);
   f.flag("gradient_checkpointing", c.learner.gradient_checkpointing);
-  bool lora = c.learner.lora.has_value();
-  learn::LoraOptions l = c.learner.lora.value_or(learn::LoraOptions{});
-  f.section("lora", &lora, [&](Fields& s) {
+  maybe(f, "lora", c.learner.lora, {}, [](Fields& s, learn::LoraOptions& l) {
     s.count("r", l.r, 1, 65'536);
     s.number("alpha", l.alpha, 0, 1e6);
     s.number("dropout", l.dropout, 0, 0.99);
     s.texts("targets", l.targets);
   });
-  if (lora) c.learner.lora = l;
   f.section("optimizer", [&](Fields& s) {
     s.number("learning_rate", c.learning_rate, 0, 100);
     std::string schedule = c.schedule == train::Schedule::Constant ? "constant" : c.schedule == train::Schedule::Linear ? "linear" : "cosine";
@@ -324,31 +332,48 @@ void all(Fields& f, Config& c) {
   }
   f.count("batch_tokens", c.batch_tokens, 1, INT32_MAX);
   if (c.method != Method::Grpo) f.section("data", [&](Fields& s) { data(s, c.data, c.method); });
-  if (c.method == Method::Sft) f.section("sft", [&](Fields& s) { s.choice("loss", c.sft_loss, {"nll", "dft"}); });
+  if (c.method == Method::Sft) f.section("sft", [&](Fields& s) { s.choice("loss", c.sft_loss, objective::names<objective::SupervisedLoss>()); });
   if (c.method == Method::Dpo)
     f.section("dpo", [&](Fields& s) {
-      s.text("loss", c.dpo.loss);
+      s.choice("loss", c.dpo.loss, objective::names<objective::PreferenceLoss>());
       s.number("beta", c.dpo.beta, 0, 1e6);
       s.number("label_smoothing", c.dpo.label_smoothing, 0, 0.5);
+      s.choice("divergence", c.dpo.divergence, objective::names<objective::Divergence>());
+      s.number("alpha", c.dpo.alpha, -1e6, 1e6);
+      s.number("discopop_tau", c.dpo.discopop_tau, 1e-6, 1e6);
     });
   if (c.method == Method::Grpo) {
     games(f, "games", c.games, false);
     f.section("sampling", [&](Fields& s) { sampling(s, c.sampling); });
+    maybe(f, "partner_sampling", c.partner_sampling, c.sampling, [](Fields& s, train::SamplingOptions& o) { sampling(s, o); });
     f.section("grpo", [&](Fields& s) {
       train::GrpoOptions& g = c.grpo;
       s.count("groups", g.groups, 1, 1'000'000);
       s.count("group_size", g.group_size, 2, 100'000);
-      s.text("loss", g.loss);
-      s.choice("level", g.level, {"token", "sequence"});
-      s.choice("scale_rewards", g.scale_rewards, {"group", "batch", "none"});
+      s.choice("loss", g.loss, objective::names<objective::PolicyLoss>());
+      s.choice("level", g.level, objective::names<objective::Level>());
+      s.choice("scale_rewards", g.scale_rewards, objective::names<objective::Scale>());
+      s.number("scale_eps", g.scale_eps, 0, 1e6);
+      s.choice("combine", g.combine, objective::names<objective::Combine>());
       s.number("beta", g.beta, 0, 1e6);
       s.flag("kl_ratio", g.kl_ratio);
       s.number("off_policy_kl", g.off_policy_kl, 0, 1e6);
-      s.number("epsilon", g.epsilon, 0, 1e6);
+      s.number("epsilon", g.epsilon, 0, 1);
       s.number("epsilon_high", g.epsilon_high, 0, 1e6);
       s.number("delta", g.delta, 1, 1e6);
+      s.count("max_trained_tokens", g.max_trained_tokens, 0, INT64_MAX);
+      maybe(s, "sapo", g.sapo, {}, [](Fields& i, train::GrpoOptions::Sapo& o) {
+        i.number("positive", o.positive, 1e-6, 1e6);
+        i.number("negative", o.negative, 1e-6, 1e6);
+      });
+      maybe(s, "vespo", g.vespo, {}, [](Fields& i, train::GrpoOptions::Vespo& o) {
+        i.number("positive_k", o.positive_k, 0, 1e6);
+        i.number("positive_lambda", o.positive_lambda, 0, 1e6);
+        i.number("negative_k", o.negative_k, 0, 1e6);
+        i.number("negative_lambda", o.negative_lambda, 0, 1e6);
+      });
       s.count("updates", g.updates, 1, 1000);
-      s.choice("correction", g.correction, {"none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"});
+      s.choice("correction", g.correction, objective::names<objective::Correction>());
       s.number("correction_cap", g.correction_cap, 1, 1e6);
       s.number("correction_floor", g.correction_floor, 0, 1);
       s.count("resample", g.resample, 1, 100);
@@ -452,6 +477,12 @@ train::Config load_config(Method method, const std::string& file, const std::vec
   named(c.games, "games");
   named(c.evaluation.games, "evaluation.games");
   c.learner.seed = c.seed;
+  train::check(c);
+  // What the chosen loss looks at is shown, too, where it is not given.
+  if (c.dpo.divergence == "alpha_divergence" && !c.dpo.alpha) c.dpo.alpha = objective::PreferenceOptions{}.alpha;
+  if (c.dpo.loss == "discopop" && !c.dpo.discopop_tau) c.dpo.discopop_tau = objective::PreferenceOptions{}.discopop_tau;
+  if (c.grpo.loss == "sapo" && !c.grpo.sapo) c.grpo.sapo.emplace();
+  if (c.grpo.loss == "vespo" && !c.grpo.vespo) c.grpo.vespo.emplace();
   return c;
 }
 

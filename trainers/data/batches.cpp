@@ -6,8 +6,30 @@
 #include <stdexcept>
 
 #include "runtime/engine/episode.h"
+#include "runtime/engine/splitmix.h"
 
 namespace ppc::data {
+
+namespace {
+void add(uint64_t& h, const Example& e) {
+  auto word = [&](uint64_t w) { h = engine::split_mix(h ^ w); };
+  word(e.ids.size());
+  for (size_t i = 0; i < e.ids.size(); ++i) word(static_cast<uint64_t>(e.ids[i]) << 1 | e.trained[i]);
+  word(e.origin.game.size());
+  for (const char c : e.origin.game) word(static_cast<unsigned char>(c));
+}
+}  // namespace
+
+uint64_t digest(const std::vector<Example>& all) {
+  uint64_t h = 0;
+  for (const Example& e : all) add(h, e);
+  return h;
+}
+uint64_t digest(const std::vector<Pair>& all) {
+  uint64_t h = 0;
+  for (const Pair& p : all) add(h, p.chosen), add(h, p.rejected);
+  return h;
+}
 namespace {
 
 /// A permutation of 0 … n-1 that depends on nothing but its arguments.

@@ -23,6 +23,10 @@ struct Item {
 std::vector<Item> items_of(const std::vector<Example>&);
 std::vector<Item> items_of(const std::vector<Pair>&);  // tokens of both
 
+/// Of all that a step sees: ids, which are trained, the game. Other examples, or others before them, have another one, but by an accident of 1 in 2^64.
+uint64_t digest(const std::vector<Example>&);
+uint64_t digest(const std::vector<Pair>&);
+
 struct BatchOptions {
   int64_t examples = 0;        // a step's, of all processes together; 0: by `tokens`
   int64_t tokens = 0;          // a step has at most so many, or one example; 0: by `examples`. Both: whichever is reached first

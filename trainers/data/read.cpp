@@ -473,6 +473,7 @@ bool Filter::operator()(const Origin& o) const {
   if (!roles.empty() && !roles.contains(o.role)) return false;
   if (!models.empty() && !models.contains(o.model)) return false;
   if (!outcomes.empty() && !outcomes.contains(o.outcome)) return false;
+  if (clean && !o.violation.empty()) return false;
   if (min_score && !(o.score >= *min_score)) return false;
   return !max_score || o.score <= *max_score;
 }

@@ -52,6 +52,7 @@ enum class TooLong : uint8_t {
 struct Filter {
   std::set<std::string> games, roles, models, outcomes;
   std::optional<double> min_score, max_score;  // of the Main Score; a line without one is left out
+  bool clean = false;                          // no reply broke a rule
   bool operator()(const Origin&) const;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/engine/splitmix.h"
 #include "trainers/nn/rope.h"
 
 namespace ppc::nn {
@@ -10,13 +11,6 @@ namespace ppc::nn {
 namespace {
 constexpr int64_t kLogits = int64_t{1} << 25;      // numbers of logits that are computed together
 constexpr int64_t kKeptLogits = int64_t{1} << 28;  // and that are kept for the way back, rather than computed again: 1 GB in float32
-
-uint64_t mixed(uint64_t x) {  // SplitMix64's
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
 }  // namespace
 
 Pass::Pass(const model::ModelConfig& config, torch::Device device, torch::Dtype dtype, int threads)
@@ -207,7 +201,7 @@ void Pass::backward(const Tensor& d_logprobs, const ModelView& into, const Adapt
 /// Some of x are 0, and the others larger for it: a function of the pass, the layer, the projection and the place.
 Tensor Pass::drop(const Adapters& a, size_t layer, Projection p, const Tensor& x) const {
   if (a.dropout <= 0) return x;
-  const uint64_t seed = mixed(mixed(a.seed) ^ (layer * kProjections + p));
+  const uint64_t seed = engine::split_mix(engine::split_mix(a.seed) ^ (layer * kProjections + p));
   Tensor keep = at::empty(x.sizes(), torch::TensorOptions().dtype(x.scalar_type()));
   const double threshold = a.dropout * 18446744073709551616.0;  // 2^64
   const uint64_t below = threshold >= 18446744073709549568.0 ? ~uint64_t{0} : static_cast<uint64_t>(threshold);
@@ -215,7 +209,7 @@ Tensor Pass::drop(const Adapters& a, size_t layer, Projection p, const Tensor& x
   AT_DISPATCH_FLOATING_TYPES_AND(at::ScalarType::BFloat16, keep.scalar_type(), "drop", [&] {
     auto* out = keep.data_ptr<scalar_t>();
     at::parallel_for(0, keep.numel(), 16384, [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i) out[i] = static_cast<scalar_t>(mixed(seed + static_cast<uint64_t>(i)) < below ? 0.0 : factor);
+      for (int64_t i = from; i < to; ++i) out[i] = static_cast<scalar_t>(engine::split_mix(seed + static_cast<uint64_t>(i)) < below ? 0.0 : factor);
     });
   });
   return x * keep.to(x.device());

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "runtime/engine/splitmix.h"
+
 namespace ppc::nn {
 using engine::Json;
 using model::Architecture;
@@ -15,15 +17,10 @@ using model::ModelConfig;
 
 namespace {
 
-/// SplitMix64: good enough for weights, and the same everywhere.
+/// Good enough for weights, and the same everywhere.
 struct Random {
   uint64_t state;
-  uint64_t next() {
-    uint64_t z = state += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
+  uint64_t next() { return engine::mix64(state += engine::kSplit); }
 };
 
 uint64_t hash(const std::string& text) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "runtime/engine/json.h"
+#include "runtime/engine/splitmix.h"
 #include "trainers/nn/adam.h"
 #include "trainers/nn/cpu_memory.h"
 #include "trainers/nn/devices.h"
@@ -58,15 +59,10 @@ std::array<bool, kProjections> targets_of(const LoraOptions& lora) {
 /// Uniform in [-bound, bound): a function of the name, the seed and the place.
 void fill_uniform(const Tensor& t, const std::string& name, uint64_t seed, double bound) {
   uint64_t h = seed ^ 0xCBF29CE484222325u;
-  auto mix = [](uint64_t x) {
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-  };
-  for (const char c : name) h = mix(h ^ static_cast<unsigned char>(c)) + 0x9E3779B97F4A7C15u;
+  for (const char c : name) h = engine::mix64(h ^ static_cast<unsigned char>(c)) + engine::kSplit;
   Tensor values = at::empty(t.sizes(), torch::kFloat64);
   auto* out = values.data_ptr<double>();
-  for (int64_t i = 0; i < values.numel(); ++i) out[i] = (static_cast<double>(mix(h += 0x9E3779B97F4A7C15u) >> 11) * 0x1p-52 - 1) * bound;
+  for (int64_t i = 0; i < values.numel(); ++i) out[i] = (static_cast<double>(engine::mix64(h += engine::kSplit) >> 11) * 0x1p-52 - 1) * bound;
   t.copy_(values);
 }
 
@@ -330,7 +326,7 @@ class TorchLearner final : public learn::Learner {
 
   std::optional<Adapters> adapters(const AdapterView& view) const {
     if (!options_.lora) return std::nullopt;
-    return Adapters{view, options_.lora->alpha / static_cast<double>(options_.lora->r), options_.lora->dropout, options_.seed * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(passes_)};
+    return Adapters{view, options_.lora->alpha / static_cast<double>(options_.lora->r), options_.lora->dropout, options_.seed * engine::kSplit + static_cast<uint64_t>(passes_)};
   }
 
   /// Moments of all weights, of which each process has a part.

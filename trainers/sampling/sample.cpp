@@ -7,6 +7,8 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "runtime/engine/splitmix.h"
+
 namespace ppc::sampling {
 namespace {
 
@@ -83,13 +85,7 @@ inline size_t bin_of(float weight) { return std::bit_cast<uint32_t>(weight) >> 1
 }  // namespace
 
 double uniform(uint64_t seed, uint64_t index) {
-  // Two rounds of SplitMix64's finaliser (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-  auto mix = [](uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-  };
-  return static_cast<double>(mix(mix(seed + 0x9E3779B97F4A7C15u) + (index + 1) * 0x9E3779B97F4A7C15u) >> 11) * 0x1p-53;
+  return static_cast<double>(engine::mix64(engine::split_mix(seed) + (index + 1) * engine::kSplit) >> 11) * 0x1p-53;
 }
 
 Choice Sampler::choose(std::span<float> logits, const local::Sampling& s, std::span<const TokenId> seen, std::span<const uint64_t> allowed, double u) {

@@ -70,6 +70,15 @@ void Checkpoints::save(int64_t step, const std::function<void(const std::string&
   }
 }
 
+bool Checkpoints::set_aside(int64_t step) {
+  const fs::path from = fs::path(folder_) / ("step-" + std::to_string(step)), to = fs::path(folder_) / ("bad-" + std::to_string(step));
+  std::error_code ec;
+  if (!fs::exists(from, ec)) return false;
+  fs::remove_all(to, ec);
+  fs::rename(from, to, ec);
+  return !ec;
+}
+
 std::string Checkpoints::newest() const {
   const std::vector<int64_t> all = steps();
   return all.empty() ? "" : (fs::path(folder_) / ("step-" + std::to_string(all.back()))).string();

@@ -50,11 +50,15 @@ struct SamplingOptions {
   double temperature = 1, top_p = 1, min_p = 0;
   int64_t top_k = 0, max_tokens = 256;
   std::string mask = "off";                             // "off", "diagnose", "on"
+  std::vector<std::string> stop = {};                   // a reply ends before the first of these
 };
 
+/// What is not set has the objective's own default; what no loss that is chosen looks at is an error where it is set.
 struct DpoOptions {
   std::string loss = "sigmoid";
+  std::string divergence = "reverse_kl";
   double beta = 0.1, label_smoothing = 0;
+  std::optional<double> alpha, discopop_tau;            // of alpha_divergence; of discopop
 };
 
 struct GrpoOptions {
@@ -62,11 +66,18 @@ struct GrpoOptions {
   std::string loss = "dapo";
   std::string level = "token";                          // of ratios: "token", "sequence" (GSPO)
   std::string scale_rewards = "group";                  // "group", "batch", "none"
+  double scale_eps = 1e-4;                              // added to the deviation that rewards are divided by
+  std::string combine = "sum_then_normalize";           // of score and rewards: "sum_then_normalize", "normalize_then_sum"
   double beta = 0;                                      // of the KL divergence from the reference
   bool kl_ratio = false;                                // the KL times the ratio
   std::optional<double> off_policy_kl;                  // leaves bad sequences out that have become this improbable
   double epsilon = 0.2;
   std::optional<double> epsilon_high, delta;            // epsilon_high: as epsilon
+  int64_t max_trained_tokens = 0;                       // dr_grpo: the most that the learner may say in an episode
+  struct Sapo { double positive = 1, negative = 1.05; };  // τ, by the advantage's sign
+  struct Vespo { double positive_k = 2, positive_lambda = 3, negative_k = 3, negative_lambda = 2; };
+  std::optional<Sapo> sapo;
+  std::optional<Vespo> vespo;
   int64_t updates = 1;                                  // steps of the optimizer on what was played
   std::string correction = "token_truncate";            // of what the sampler and the trainer compute differently: "none", "token_truncate", …
   double correction_cap = 2;
@@ -112,6 +123,7 @@ struct Config {
   GrpoOptions grpo;
   std::vector<GameOptions> games;                       // grpo
   SamplingOptions sampling;                             // grpo
+  std::optional<SamplingOptions> partner_sampling;      // grpo: of roles that the learner plays untrained; none: as sampling
   int64_t in_flight = 256;                              // episodes at a time
   EvaluationOptions evaluation;
 

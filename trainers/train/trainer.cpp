@@ -1,21 +1,22 @@
 #include "trainers/train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <limits>
 #include <numbers>
 #include <optional>
 
+#include "runtime/engine/clock.h"
 #include "runtime/engine/episode.h"
 #include "trainers/data/batches.h"
 #include "trainers/objective/advantages.h"
 #include "trainers/objective/names.h"
-#include "trainers/objective/policy.h"
-#include "trainers/objective/preference.h"
 #include "trainers/objective/supervised.h"
+#include "trainers/train/options.h"
 
 namespace ppc::train {
 
@@ -24,6 +25,7 @@ using data::Example;
 using data::Pair;
 using engine::InputError;
 using engine::Json;
+using engine::SystemError;
 using learn::Learner;
 
 const char* method_name(Method m) { return m == Method::Sft ? "sft" : m == Method::Dpo ? "dpo" : "grpo"; }
@@ -36,15 +38,13 @@ double rate_at(Schedule schedule, int64_t step, int64_t steps, int64_t warmup, d
   return last + (1 - last) * falls;
 }
 
-namespace {
-
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 std::optional<double> find(const Metrics& m, const std::string& name) {
   for (const auto& [key, value] : m)
     if (key == name) return value;
   return {};
 }
+
+namespace {
 
 int64_t trained_tokens(const Example& e) { return std::count(e.trained.begin(), e.trained.end(), uint8_t{1}); }
 
@@ -77,15 +77,6 @@ std::vector<std::vector<double>> logprobs(Learner& learner, const std::vector<le
     }
   }
   return out;
-}
-
-template <class E>
-E named(const Config& c, const char* key, const std::string& name) {
-  try {
-    return objective::parse<E>(name);
-  } catch (const std::invalid_argument& e) {
-    throw InputError(c.file + ": " + key + ": " + e.what());
-  }
 }
 
 /// Sums over all processes of a run, by name; "max …" are the greatest.
@@ -181,7 +172,6 @@ data::BatchOptions batch_options(const Config& c) {
   o.examples = c.batch;
   // These two sort all pairs of a step.
   const bool all = c.method == Method::Dpo && (c.dpo.loss == "aot" || c.dpo.loss == "aot_unpaired");
-  if (all && c.learner.group.world > 1) throw InputError(c.file + ": dpo.loss: `" + c.dpo.loss + "` sorts all pairs of a step, and so goes with one process only");
   o.at_once = all ? 0 : c.batch_tokens;
   o.rank = c.learner.group.rank;
   o.world = c.learner.group.world;
@@ -255,15 +245,8 @@ class Sft final : public Learning {
 class Dpo final : public Learning {
  public:
   Dpo(const Config& c, Surroundings& s)
-      : config_(c), learner_(s.learner), processes_(s.learner, c.learner.group), pairs_(s.pairs), held_out_(s.held_out_pairs), batches_(data::items_of(s.pairs), batch_options(c)) {
-    options_.loss = named<objective::PreferenceLoss>(c, "dpo.loss", c.dpo.loss);
-    options_.beta = c.dpo.beta;
-    options_.label_smoothing = c.dpo.label_smoothing;
-    try {
-      objective::check(options_);
-    } catch (const std::invalid_argument& e) {
-      throw InputError(c.file + ": dpo: " + e.what());
-    }
+      : config_(c), learner_(s.learner), processes_(s.learner, c.learner.group), pairs_(s.pairs), held_out_(s.held_out_pairs), options_(preference_options(c.dpo)),
+        batches_(data::items_of(s.pairs), batch_options(c)) {
     if (!c.learner.lora || !c.adapter.empty()) learner_.keep_reference();
     reference_ = sums(pairs_, learn::Policy::Reference);  // once: the reference does not change
     held_out_reference_ = sums(held_out_, learn::Policy::Reference);
@@ -394,35 +377,19 @@ class Dpo final : public Learning {
 
 class Grpo final : public Learning {
  public:
-  Grpo(const Config& c, Surroundings& s) : config_(c), grpo_(c.grpo), learner_(s.learner), processes_(s.learner, c.learner.group), around_(s), taken_(s.arena->games().size()) {
-    options_.loss = named<objective::PolicyLoss>(c, "grpo.loss", grpo_.loss);
-    options_.level = objective::parse<objective::Level>(grpo_.level);
-    options_.epsilon = grpo_.epsilon;
-    options_.epsilon_high = grpo_.epsilon_high;
-    options_.delta = grpo_.delta;
-    options_.beta = grpo_.beta;
-    options_.kl_ratio = grpo_.kl_ratio;
-    options_.off_policy_kl = grpo_.off_policy_kl;
-    options_.floor = grpo_.correction_floor;
-    options_.correction = objective::parse<objective::Correction>(grpo_.correction);
-    options_.cap = grpo_.correction_cap;
-    options_.max_tokens = static_cast<double>(c.sampling.max_tokens);
-    try {
-      objective::check(options_);
-    } catch (const std::invalid_argument& e) {
-      throw InputError(c.file + ": grpo: " + e.what());
-    }
-    scale_ = objective::parse<objective::Scale>(grpo_.scale_rewards);
+  Grpo(const Config& c, Surroundings& s)
+      : config_(c), grpo_(c.grpo), learner_(s.learner), processes_(s.learner, c.learner.group), around_(s), options_(policy_options(c.grpo)), scaling_(advantage_options(c.grpo)),
+        taken_(s.arena->games().size()) {
     if (grpo_.beta > 0 && (!c.learner.lora || !c.adapter.empty())) learner_.keep_reference();
   }
   int64_t steps() const override { return config_.steps; }
 
   Metrics step(int64_t, double rate) override {
-    const double began = seconds(), sampling = around_.sampling_seconds ? around_.sampling_seconds() : 0;
+    const double began = engine::now(), sampling = around_.sampling_seconds ? around_.sampling_seconds() : 0;
     Metrics out;
     rows_.clear();
     gather(out);
-    const double played = seconds();
+    const double played = engine::now();
     if (around_.sampling_seconds) out.emplace_back("seconds/sample", around_.sampling_seconds() - sampling);
     if (nothing_) {
       if (++in_vain_ >= kInVain)
@@ -434,13 +401,14 @@ class Grpo final : public Learning {
     }
     in_vain_ = 0;
     update(rate, out);
-    const double now = seconds();
+    const double now = engine::now();
     out.insert(out.end(), {{"seconds/play", played - began}, {"seconds/learn", now - played}});
     return out;
   }
 
   Json state() const override {
     Json out = Json::object();
+    out.add("games", games());
     Json& taken = out.add("taken", Json::list());
     for (const int64_t n : taken_) taken.push(n);
     out.add("groups", groups_);
@@ -450,13 +418,33 @@ class Grpo final : public Learning {
   void restore(const Json& j) override {
     groups_ = whole(j, "groups");
     in_vain_ = whole(j, "in_vain");
-    const Json* taken = j.find("taken");
-    if (!taken || !taken->is_list() || taken->items().size() != taken_.size()) throw InputError("the checkpoint is of a run with other games");
+    const Json *taken = j.find("taken"), *of = j.find("games");
+    const std::string now = engine::to_text(games());
+    if (of && engine::to_text(*of) != now)
+      throw InputError("`games`: the run began with other games or instances: " + engine::to_text(*of) + ", and now there are " + now +
+                       ". Go on with those, or begin a new run from its model, with another `output`");
+    if (!taken || !taken->is_list() || taken->items().size() != taken_.size()) throw InputError("`taken`: expected a number for each game");
     for (size_t i = 0; i < taken_.size(); ++i) taken_[i] = taken->items()[i].as_int();
   }
 
  private:
   static constexpr int64_t kInVain = 20;
+
+  /// How many instances each has.
+  Json games() const {
+    Json out = Json::list();
+    for (const Arena::Game& g : around_.arena->games()) {
+      Json one = Json::object();
+      one.add(g.name, static_cast<uint64_t>(g.instances));
+      out.push(std::move(one));
+    }
+    return out;
+  }
+
+  /// What counts for an episode, each with its weight.
+  static constexpr size_t kRewards = 2;
+  std::array<double, kRewards> weights() const { return {grpo_.score_weight, grpo_.reward_weight}; }
+  static std::array<double, kRewards> rewards_of(const Part& p) { return {p.example.origin.reward, p.rewards}; }
 
   struct Row {
     Example example;
@@ -489,12 +477,12 @@ class Grpo final : public Learning {
   }
 
   void gather(Metrics& out) {
-    const double began = seconds();
+    const double began = engine::now();
     around_.publish();
-    const double published = seconds();
+    const double published = engine::now();
     int64_t wanted = grpo_.groups, played_groups = 0, kept = 0;
     Sums sums;
-    std::vector<double> values;
+    std::vector<double> rewards;  // of each row
     std::vector<int64_t> groups_of;
     while (wanted > 0 && played_groups < grpo_.groups * grpo_.resample) {
       std::vector<Group> groups;
@@ -507,7 +495,7 @@ class Grpo final : public Learning {
       Sums wave;
       for (size_t g = 0; g < groups.size(); ++g) {
         // A role at a time: what is compared are members that did the same thing.
-        std::map<std::string, std::vector<std::pair<double, Part*>>> roles;
+        std::map<std::string, std::vector<Part*>> roles;
         const std::string game = around_.arena->games()[groups[g].game].name;
         for (Played& p : results[g]) {
           wave["episodes"] += 1;
@@ -521,28 +509,32 @@ class Grpo final : public Learning {
           wave["game episodes/" + game] += 1;
           wave["game ended/" + game] += p.outcome != "aborted";
           for (Part& part : p.parts) {
-            const double reward = grpo_.score_weight * part.example.origin.reward + grpo_.reward_weight * part.rewards;
+            double reward = 0;
+            for (size_t k = 0; k < kRewards; ++k) reward += weights()[k] * rewards_of(part)[k];
+            if (!std::isfinite(reward)) throw InputError(game + ": an episode's reward is no finite number");
             wave["rewards"] += reward;
             wave["squares"] += reward * reward;
             wave["game rewards/" + game] += reward / static_cast<double>(p.parts.size());
             wave["parts"] += 1;
-            roles[part.role].emplace_back(reward, &part);
+            roles[part.role].push_back(&part);
           }
         }
         wave["unforked"] += groups[g].fork_round && results[g].size() < 2;
         bool teaches = false;
         for (auto& [role, members] : roles) {
           if (members.size() < 2) continue;
-          double mean = 0, variance = 0;
-          for (const auto& m : members) mean += m.first / static_cast<double>(members.size());
-          for (const auto& m : members) variance += (m.first - mean) * (m.first - mean) / static_cast<double>(members.size() - 1);
-          wave["deviation"] += std::sqrt(variance);
-          if (variance < 1e-18) continue;
+          std::vector<double> of_members;
+          for (const Part* p : members)
+            for (const double r : rewards_of(*p)) of_members.push_back(r);
+          const objective::Advantages::Group group = objective::advantages(of_members, weights(), std::vector<int64_t>(members.size()), scaling_).groups[0];
+          wave["deviation"] += group.deviation;
+          wave["compared"] += 1;
+          if (group.flat) continue;
           teaches = true;
-          for (const auto& m : members) {
+          rewards.insert(rewards.end(), of_members.begin(), of_members.end());
+          for (Part* p : members) {
             Row row;
-            row.example = std::move(m.second->example);
-            values.push_back(m.first);
+            row.example = std::move(p->example);
             groups_of.push_back(kept);
             wave["rows"] += 1;
             wave["trained"] += static_cast<double>(trained_tokens(row.example));
@@ -556,10 +548,10 @@ class Grpo final : public Learning {
       wanted = grpo_.groups - static_cast<int64_t>(std::llround(sums["teach"]));
     }
     nothing_ = sums["rows"] == 0;
-    judge(values, groups_of);
+    judge(rewards, groups_of);
     const double n = std::max(sums["episodes"], 1.0), parts = std::max(sums["parts"], 1.0), ended = sums["ended"], groups = static_cast<double>(played_groups);
     const double reward = sums["rewards"] / parts;
-    out.insert(out.end(), {{"reward", reward}, {"reward_deviation", std::sqrt(std::max(0.0, sums["squares"] / parts - reward * reward))}, {"group_deviation", sums["deviation"] / groups},
+    out.insert(out.end(), {{"reward", reward}, {"reward_deviation", std::sqrt(std::max(0.0, sums["squares"] / parts - reward * reward))}, {"group_deviation", sums["deviation"] / std::max(sums["compared"], 1.0)},
                            {"played", 100 * ended / n}, {"won", 100 * sums["won"] / n}, {"score", ended > 0 ? sums["score"] / ended : std::numeric_limits<double>::quiet_NaN()},
                            {"episodes", n}, {"groups", groups}, {"flat_groups", groups - sums["teach"]}, {"sequences", sums["rows"]}, {"trained_tokens", sums["trained"]},
                            {"reply_cut", sums["replies"] > 0 ? sums["cut"] / sums["replies"] : 0}, {"replies", sums["replies"] / n}});
@@ -577,23 +569,25 @@ class Grpo final : public Learning {
   }
 
   /// The rows' advantages. A deviation may be that of the whole batch, so all processes tell their rewards.
-  void judge(const std::vector<double>& values, const std::vector<int64_t>& groups_of) {
+  void judge(const std::vector<double>& rewards, const std::vector<int64_t>& groups_of) {
     std::vector<double> mine;
-    for (size_t i = 0; i < values.size(); ++i) mine.push_back(values[i]), mine.push_back(static_cast<double>(groups_of[i]));
+    for (size_t i = 0; i < groups_of.size(); ++i) {
+      mine.push_back(static_cast<double>(groups_of[i]));
+      mine.insert(mine.end(), rewards.begin() + static_cast<ptrdiff_t>(i * kRewards), rewards.begin() + static_cast<ptrdiff_t>((i + 1) * kRewards));
+    }
     std::vector<double> all;
     std::vector<int64_t> ids;
     size_t begin = 0;
     const auto said = processes_.exchange(mine);
     for (size_t r = 0; r < said.size(); ++r) {
-      if (r == processes_.rank()) begin = all.size();
-      for (size_t i = 0; i < said[r].size(); i += 2) {
-        all.push_back(said[r][i]);
-        ids.push_back(static_cast<int64_t>(said[r][i + 1]) * static_cast<int64_t>(said.size()) + static_cast<int64_t>(r));
+      if (r == processes_.rank()) begin = ids.size();
+      for (auto at = said[r].begin(); at != said[r].end(); at += 1 + kRewards) {
+        ids.push_back(static_cast<int64_t>(*at) * static_cast<int64_t>(said.size()) + static_cast<int64_t>(r));
+        all.insert(all.end(), at + 1, at + 1 + kRewards);
       }
     }
     if (all.empty()) return;
-    const double one[] = {1};
-    const objective::Advantages a = objective::advantages(all, one, ids, {.scale = scale_});
+    const objective::Advantages a = objective::advantages(all, weights(), ids, scaling_);
     for (size_t i = 0; i < rows_.size(); ++i) rows_[i].advantage = a.values[begin + i];
   }
 
@@ -669,8 +663,8 @@ class Grpo final : public Learning {
   Learner& learner_;
   const Processes processes_;
   Surroundings& around_;
-  objective::PolicyOptions options_;
-  objective::Scale scale_ = objective::Scale::Group;
+  const objective::PolicyOptions options_;
+  const objective::AdvantageOptions scaling_;
   std::vector<Row> rows_;
   bool nothing_ = false;        // to learn from in this step, in all processes
   std::vector<int64_t> taken_;  // by game: groups so far
@@ -720,6 +714,70 @@ Metrics play(Arena& arena, uint64_t seed, const Processes& processes) {
 
 constexpr int64_t kSkippedAtMost = 20;
 
+/// Whether all weights are numbers.
+bool all_finite(Learner& learner) {
+  bool out = true;
+  learner.weights([&](const model::TensorView& v) {
+    // All bits of the exponent.
+    auto look = [&]<class T>(T exponent) {
+      for (size_t i = 0; i < v.data.size(); i += sizeof(T)) {
+        T bits;
+        std::memcpy(&bits, &v.data[i], sizeof bits);
+        if ((bits & exponent) == exponent) out = false;
+      }
+    };
+    if (v.dtype == model::DType::F32) look(uint32_t{0x7F800000});
+    else look(static_cast<uint16_t>(v.dtype == model::DType::BF16 ? 0x7F80 : 0x7C00));
+  });
+  return out;
+}
+
+Json sources_json(const std::vector<Source>& sources) {
+  Json out = Json::list();
+  for (const Source& s : sources) {
+    Json one = Json::object();
+    one.add("key", s.key);
+    one.add("path", s.path);
+    one.add("examples", s.examples);
+    one.add("digest", std::to_string(s.digest));
+    out.push(std::move(one));
+  }
+  return out;
+}
+
+/// A run goes on with the data that it began with: a position among others means nothing. Files may have moved.
+void check_sources(const std::vector<Source>& now, const Json& state) {
+  const Json* list = state.find("sources");
+  if (!list) return;  // of a version that did not keep it
+  if (!list->is_list()) throw InputError("`sources`: expected a list");
+  std::vector<Source> then;
+  for (const Json& j : list->items()) {
+    auto text = [&](const char* key) {
+      const Json* v = j.find(key);
+      if (!v || !v->is_text()) throw InputError(std::string("`sources`: `") + key + "`: expected a text");
+      return v->as_text();
+    };
+    then.push_back({text("key"), text("path"), whole(j, "examples"), std::strtoull(text("digest").c_str(), nullptr, 10)});
+  }
+  auto same = [](const Source& a, const Source& b) { return a.key == b.key && a.examples == b.examples && a.digest == b.digest; };
+  if (std::equal(now.begin(), now.end(), then.begin(), then.end(), same)) return;
+  std::string what;
+  auto tell = [&](const Source& s, const std::string& how) { what += (what.empty() ? "`" : ", `") + s.key + "`: " + s.path + " " + how; };
+  auto of = [](const std::vector<Source>& list, const Source& s) {
+    return std::find_if(list.begin(), list.end(), [&](const Source& o) { return o.key == s.key && o.path == s.path; });
+  };
+  for (const Source& t : then) {
+    const auto n = of(now, t);
+    if (n == now.end()) tell(t, "(" + std::to_string(t.examples) + ") is no longer there");
+    else if (!same(*n, t)) tell(t, n->examples == t.examples ? "(" + std::to_string(t.examples) + ") says something else" : "had " + std::to_string(t.examples) + " and has " + std::to_string(n->examples));
+  }
+  for (const Source& n : now)
+    if (of(then, n) == then.end()) tell(n, "(" + std::to_string(n.examples) + ") is new");
+  if (what.empty()) what = "the files of `data` have changed places";
+  throw InputError("the run began with other data: " + what + ". The files, the filters of `data`, `template` or the tokenizer are not what they were. Put them back, or begin a new run "
+                   "from its model, with another `output`");
+}
+
 }  // namespace
 
 std::string checkpoint_of(const Config& config, bool resume) {
@@ -730,6 +788,7 @@ std::string checkpoint_of(const Config& config, bool resume) {
 }
 
 Outcome train(const Config& config, Surroundings& around, bool resume) {
+  check(config);
   const fs::path out = config.output;
   const std::string from = checkpoint_of(config, resume);
   Checkpoints checkpoints((out / "checkpoints").string(), config.keep);
@@ -752,6 +811,7 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
       worse = whole(state, "worse");
       if (const Json* b = state.find("best"); b && b->is_number()) best = b->as_float();
       if (const Json* name = state.find("method"); !name || !name->is_text() || name->as_text() != method_name(config.method)) throw InputError("`method`: it is of another one");
+      check_sources(around.sources, state);
       const Json* of = state.find("data");
       if (!of) throw InputError("`data`: missing");
       method->restore(*of);
@@ -772,6 +832,7 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
       state.add("best", std::isfinite(best) ? Json(best) : Json());
       state.add("worse", worse);
       state.add("data", method->state());
+      state.add("sources", sources_json(around.sources));
       model::write_file_atomically(folder + "/trainer.json", engine::to_text(state, {.indent = 1, .nan_as_null = true}) + "\n");
     });
   };
@@ -781,11 +842,11 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
     if (around.evaluation) {
       around.publish();
       around.evaluation->record_in((out / "evaluation" / ("step-" + std::to_string(step))).string());
-      const double began = seconds();
+      const double began = engine::now();
       Metrics played = play(*around.evaluation, config.seed, processes);
       around.evaluation->record_in("");
       m.insert(m.begin(), played.begin(), played.end());
-      m.emplace_back("eval/seconds", seconds() - began);
+      m.emplace_back("eval/seconds", engine::now() - began);
     }
     if (m.empty()) return;
     if (around.evaluated) around.evaluated(step, m);
@@ -806,33 +867,44 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
   // What is no good: the message says what is.
   auto fail = [&](const std::string& what) {
     const std::string last = checkpoints.newest();
-    throw std::runtime_error("step " + std::to_string(step + 1) + ": " + what + (last.empty() ? "" : "; the last good checkpoint is " + last) +
+    throw std::runtime_error("step " + std::to_string(step + 1) + ": " + what + (last.empty() ? "" : "; the last good checkpoint is " + last + ", and --resume goes on with it") +
                              ". A smaller `optimizer.learning_rate` or `optimizer.max_grad_norm` may help");
   };
-  if (step == 0) evaluate();
+  // The weights of now make no numbers, and would not in a run that goes on with them.
+  auto bad_weights = [&](const std::string& what) {
+    const bool aside = processes.first() && checkpoints.set_aside(step);
+    fail(what + (aside ? "; the checkpoint of step " + std::to_string(step) + " has the same weights, and was set aside" : ""));
+  };
+  auto needs_numbers = [&](const auto& f) {
+    try {
+      f();
+    } catch (const std::domain_error& e) {
+      bad_weights(std::string(e.what()) + ", so nothing was learned from it");
+    } catch (const SystemError& e) {  // where the model plays it is the sampler that says so
+      if (all_finite(around.learner)) throw;
+      bad_weights(e.what());
+    }
+  };
+  if (step == 0) needs_numbers(evaluate);
   bool early = false;
   int64_t skipped = 0;
   // All end at the same step, whoever was told.
   auto stop = [&] { return processes.sum({{"max stop", around.stop && *around.stop ? 1 : 0}})["max stop"] > 0; };
   while (step < steps && !early && !stop()) {
-    const double began = seconds();
+    const double began = engine::now();
     const double rate = config.learning_rate * rate_at(config.schedule, step, steps, warmup, config.last_rate);
     Metrics m;
-    try {
-      m = method->step(step, rate);
-    } catch (const std::domain_error& e) {
-      fail(std::string(e.what()) + ", so nothing was learned from it");
-    }
+    needs_numbers([&] { m = method->step(step, rate); });
     skipped = find(m, "skipped").value_or(0) > 0 ? skipped + 1 : 0;
     if (skipped == kSkippedAtMost) fail("the gradients of " + std::to_string(skipped) + " steps in a row were not finite, and left out");
     ++step;
-    const double took = seconds() - began;
+    const double took = engine::now() - began;
     m.emplace_back("learning_rate", rate);
     m.emplace_back("seconds", took);
     if (const auto tokens = find(m, "tokens")) m.emplace_back("tokens_per_second", *tokens / took);
     if (around.step) around.step(step, m);
     if (config.evaluation.every > 0 && step % config.evaluation.every == 0 && step < steps) {
-      evaluate();
+      needs_numbers(evaluate);
       early = config.evaluation.patience > 0 && worse >= config.evaluation.patience;
     }
     if (config.save_every > 0 && step % config.save_every == 0 && step < steps) save();
@@ -840,7 +912,7 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
   outcome.steps = step;
   outcome.early = early;
   outcome.stopped = step < steps && !early;
-  if (!outcome.stopped && !early) evaluate();
+  if (!outcome.stopped && !early) needs_numbers(evaluate);
   save();
   if (!outcome.stopped) {
     outcome.last = (out / "model").string();

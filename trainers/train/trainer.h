@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,11 +17,21 @@ namespace ppc::train {
 /// In the order in which they are shown. docs/training.md says what each means.
 using Metrics = std::vector<std::pair<std::string, double>>;
 
+std::optional<double> find(const Metrics&, const std::string& name);
+
+/// A file or folder of data, as it was read.
+struct Source {
+  std::string key, path;   // "data", "evaluation.data"
+  int64_t examples = 0;    // or pairs
+  uint64_t digest = 0;     // of what training sees of them
+};
+
 /// What a run has beside its configuration.
 struct Surroundings {
   learn::Learner& learner;
   std::vector<data::Example> examples = {}, held_out = {};       // sft
   std::vector<data::Pair> pairs = {}, held_out_pairs = {};       // dpo
+  std::vector<Source> sources = {};                    // of all of these; a run that goes on must have the same
   Arena* arena = nullptr;                              // grpo
   Arena* evaluation = nullptr;                         // what `evaluation.games` says; null: nothing
   std::function<void()> publish = {};                  // from now on arenas play with the learner's weights of now
@@ -56,6 +67,8 @@ class Checkpoints {
   void save(int64_t step, const std::function<void(const std::string& folder)>& write);
   /// The newest one's folder; empty: there is none.
   std::string newest() const;
+  /// Where there is one of this step it is no checkpoint from now on; its files stay, as `bad-N`.
+  bool set_aside(int64_t step);
 
  private:
   std::vector<int64_t> steps() const;
