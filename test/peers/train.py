@@ -3,7 +3,7 @@
 Beside it what a product of two square matrices reaches in the same process. Of transformers where it is installed, and of a model written with
 torch.nn alone (--plain), which runs on old versions, too. Started by `tools/peers train`, and runs anywhere by itself.
 
-  train.py [--plain] [--count=4] [--length=256] [--steps=5] [--threads=N] [--processor] [--json]
+  train.py [--plain] [--count=4] [--length=256] [--steps=4] [--threads=N] [--processor] [--json]
 
 COUNT sequences of LENGTH tokens a step; the first step is not counted. --processor: the time that the processor spent on this program, per thread,
 for a machine on which others work.
@@ -82,7 +82,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--plain", action="store_true")
 parser.add_argument("--count", type=int, default=4)
 parser.add_argument("--length", type=int, default=256)
-parser.add_argument("--steps", type=int, default=5)
+parser.add_argument("--steps", type=int, default=4)
 parser.add_argument("--threads", type=int, default=torch.get_num_threads())
 parser.add_argument("--processor", action="store_true")
 parser.add_argument("--json", action="store_true")
