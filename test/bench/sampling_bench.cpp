@@ -59,8 +59,9 @@ struct Job final : sampling::Job {
 };
 
 void conversations(const std::string& folder) {
-  for (const int64_t batch : {1, 8, 32}) {
-    const nn::NetworkOptions options{.cache_tokens = 2 * batch * (kPrompt + kReply + 16)};
+  const std::pair<nn::Precision, int64_t> cases[] = {{nn::Precision::Float32, 1}, {nn::Precision::Float32, 8}, {nn::Precision::Float32, 32}, {nn::Precision::Float32, 128}, {nn::Precision::BFloat16, 128}};
+  for (const auto& [precision, batch] : cases) {
+    const nn::NetworkOptions options{.precision = precision, .cache_tokens = 2 * batch * (kPrompt + kReply + 16)};
     std::vector<std::vector<TokenId>> prompts(static_cast<size_t>(batch));
     std::mt19937 random(3);
     for (auto& p : prompts)
@@ -90,7 +91,7 @@ void conversations(const std::string& folder) {
       }));
     }
     const double tokens = static_cast<double>(batch * (kPrompt + kReply));
-    bench::line("sampling/conversations/135m/batch " + std::to_string(batch), tokens / bench::median(ours), "tokens/s", tokens / bench::median(alone));
+    bench::line(std::string("sampling/conversations/135m/") + (precision == nn::Precision::Float32 ? "f32" : "bf16") + "/batch " + std::to_string(batch), tokens / bench::median(ours), "tokens/s", tokens / bench::median(alone));
   }
 }
 

@@ -184,6 +184,16 @@ class FakeNetwork final : public nn::Network {
     ++weights;
   }
   Memory memory() const override { return {}; }
+  int threads() const override { return host; }
+  void share(int64_t tasks, const std::function<void(int64_t, int)>& f) override {
+    ++loops;
+    std::vector<std::thread> all;
+    for (int thread = 0; thread < host; ++thread)
+      all.emplace_back([&, thread] {
+        for (int64_t i = thread; i < tasks; i += host) f(i, thread);
+      });
+    for (std::thread& t : all) t.join();
+  }
 
   static std::vector<float> logits_of(const std::vector<TokenId>& ids, uint64_t weights = 0) {
     uint64_t h = 1 + weights;
@@ -196,7 +206,7 @@ class FakeNetwork final : public nn::Network {
 
   std::map<nn::SequenceId, int64_t> shared;
   int64_t computed = 0, largest = 0;
-  int pause = 0;
+  int pause = 0, host = 1, loops = 0;
   uint64_t weights = 0;
   std::atomic<bool> fail{false};
 
@@ -292,6 +302,32 @@ TEST(Generator, ManyConversationsOfManyTurnsGetWhatEachWouldGetAlone) {
       EXPECT_GT(st.recomputed_tokens, 0);
     }
   }
+}
+
+TEST(Generator, ManyRowsAreChosenFromOnAllThreads) {
+  auto network = std::make_unique<FakeNetwork>(100000, 8);
+  FakeNetwork& net = *network;
+  net.host = 3;
+  Generator generator(std::move(network), {.batch = 250});
+  std::mt19937 random(11);
+  std::vector<std::vector<TokenId>> prompts;
+  std::vector<std::shared_ptr<TestJob>> jobs;
+  std::vector<std::shared_ptr<Line>> lines;
+  for (uint64_t i = 0; i < 500; ++i) {
+    prompts.push_back(random_ids(random, 3));
+    Sampling s;
+    s.seed = i;
+    s.max_tokens = 20;
+    s.top_k = i % 3 ? 0 : 10;
+    jobs.push_back(std::make_shared<TestJob>(s));
+    lines.push_back(generator.open());
+    generator.submit(lines.back(), prompts.back(), jobs.back());
+  }
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    EXPECT_FALSE(jobs[i]->end.get_future().get().failed);
+    EXPECT_EQ(jobs[i]->ids, expected(prompts[i], jobs[i]->settings)) << i;
+  }
+  EXPECT_GT(net.loops, 0);
 }
 
 TEST(Generator, AForkSharesWhatWasComputed) {

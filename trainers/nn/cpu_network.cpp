@@ -91,6 +91,8 @@ class CpuNetwork : public Network {
   int64_t pages_needed(SequenceId s, int64_t tokens) const override { return pages_.pages_needed(s, tokens); }
   Logits forward(std::span<const Item> items) override;
   void load(const WeightSource&) override;
+  int threads() const override { return workers_.threads(); }
+  void share(int64_t tasks, const std::function<void(int64_t, int)>& f) override { workers_.run(tasks, f); }
   Memory memory() const override {
     return {static_cast<int64_t>(weights_.bytes() + vectors_.size() * sizeof(float)), pages_.pages() * page_bytes(), page_bytes()};
   }

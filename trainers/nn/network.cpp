@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <numeric>
 #include <stdexcept>
+#include <thread>
 #include <tuple>
 
 #include "trainers/nn/devices.h"
 #include "trainers/nn/pages.h"
 #include "trainers/nn/transformer.h"
+#include "trainers/nn/workers.h"
 
 namespace ppc::nn {
 
@@ -54,8 +56,8 @@ class Upload {
 
 class TorchNetwork : public Network {
  public:
-  TorchNetwork(Transformer model, int64_t pages)
-      : model_(std::move(model)), config_(model_.config()), pages_(pages, kPageSize) {
+  TorchNetwork(Transformer model, int64_t pages, int threads)
+      : model_(std::move(model)), config_(model_.config()), pages_(pages, kPageSize), workers_(threads) {
     const auto options = torch::TensorOptions().device(model_.device()).dtype(model_.dtype());
     cache_ = torch::empty({config_.num_hidden_layers, 2, pages, kPageSize, config_.num_key_value_heads, config_.head_dim}, options);
   }
@@ -75,6 +77,8 @@ class TorchNetwork : public Network {
     if (pages_.sequences() > 0) throw std::invalid_argument("other weights: " + std::to_string(pages_.sequences()) + " sequences are still there");
     guarded([&] { model_.load(source); });
   }
+  int threads() const override { return workers_.threads(); }
+  void share(int64_t tasks, const std::function<void(int64_t, int)>& f) override { workers_.run(tasks, f); }
   Memory memory() const override {
     Memory m;
     for (const auto& [name, p] : model_.parameters()) m.weights += static_cast<int64_t>(p.nbytes());
@@ -91,6 +95,7 @@ class TorchNetwork : public Network {
   Transformer model_;
   model::ModelConfig config_;
   Pages pages_;
+  Workers workers_;
   Tensor cache_;   // [layers, keys or values, pages, page size, kv heads, head_dim]
   Tensor logits_;  // those of the last call, on the host
 };
@@ -259,7 +264,9 @@ std::unique_ptr<Network> load_torch_network(const std::string& folder, const Net
     const model::ModelConfig& c = model.config();
     const int64_t page = c.num_hidden_layers * 2 * kPageSize * c.num_key_value_heads * c.head_dim * static_cast<int64_t>(torch::elementSize(model.dtype()));
     const int64_t pages = options.cache_tokens > 0 ? (options.cache_tokens + kPageSize - 1) / kPageSize : free_memory(device) / 2 / page;
-    return std::make_unique<TorchNetwork>(std::move(model), pages);
+    // For what is done beside a GPU more than these are never busy.
+    const int threads = options.threads ? options.threads : static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 16u));
+    return std::make_unique<TorchNetwork>(std::move(model), pages, threads);
   });
 }
 

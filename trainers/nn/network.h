@@ -77,6 +77,13 @@ class Network {
   /// old ones; and, leaving weights of both kinds, for tensors that do not fit, come twice or not at all.
   virtual void load(const WeightSource&) = 0;
 
+  /// The host's threads that it has, for work between two calls of `forward`: f(task, thread) for each task in 0 … tasks-1, with thread in
+  /// 0 … threads()-1; returns when all are done. `f` throws nothing.
+  virtual int threads() const { return 1; }
+  virtual void share(int64_t tasks, const std::function<void(int64_t task, int thread)>& f) {
+    for (int64_t task = 0; task < tasks; ++task) f(task, 0);
+  }
+
   struct Memory { int64_t weights = 0, cache = 0, page = 0; };  // bytes: of all weights, of all pages, of one page
   virtual Memory memory() const = 0;
 };

@@ -8,6 +8,7 @@
 #include <exception>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <unordered_map>
@@ -61,6 +62,16 @@ struct Task {
   Kept& kept() const { return *line->kept; }
   int64_t todo() const { return static_cast<int64_t>(kept().ids.size()) - kept().computed; }
 };
+
+/// A row of logits that a token is wanted from.
+struct Row {
+  Task* task = nullptr;
+  int64_t left = 0;  // tokens that may come behind it
+  std::span<const uint64_t> allowed = {};
+  Choice choice = {};
+  std::optional<std::string> error = {};
+};
+constexpr int64_t kShared = 8192;  // from so many logits on several threads choose: fewer take less time than waking them
 }  // namespace
 
 struct Generator::State {
@@ -80,12 +91,15 @@ struct Generator::State {
   std::list<std::shared_ptr<Kept>> kept;      // all with a sequence
   std::unordered_multimap<uint64_t, Kept*> begins;
   uint64_t step = 0;
-  Sampler sampler;
+  std::vector<Sampler> samplers;              // one for each of the network's threads, as rows
+  std::vector<std::vector<float>> rows;
   std::thread thread;
 };
 
 Generator::Generator(std::unique_ptr<nn::Network> network, Options options) : state_(std::make_shared<State>()) {
   state_->network = std::move(network);
+  state_->samplers.resize(static_cast<size_t>(state_->network->threads()));
+  state_->rows.resize(state_->samplers.size());
   state_->options = options;
   state_->thread = std::thread([state = state_] { run(*state); });
 }
@@ -268,7 +282,7 @@ void Generator::run(State& s) {
 
   std::vector<nn::Network::Item> items;
   std::vector<Task*> owners;
-  std::vector<float> row;
+  std::vector<Row> rows;
   for (;;) {
     {
       std::unique_lock lock(s.mutex);
@@ -366,7 +380,6 @@ void Generator::run(State& s) {
       continue;
     }
     ++now.steps;
-    size_t next = 0;
     for (size_t i = 0; i < items.size(); ++i) {
       Kept& k = owners[i]->kept();
       const auto n = static_cast<int64_t>(items[i].tokens.size());
@@ -377,22 +390,49 @@ void Generator::run(State& s) {
       k.used = s.step;
       index(k);
     }
+    // What is asked of jobs, and told to them, comes in the order of the items on this thread; rows are chosen from on all.
+    rows.clear();
     for (size_t i = 0; i < items.size(); ++i) {
       if (items[i].want == nn::Want::None) continue;
       Task& t = *owners[i];
-      Kept& k = t.kept();
-      k.lost = false;
-      const float* data = logits.data + static_cast<int64_t>(next++) * logits.columns;
-      row.assign(data, data + logits.columns);
-      const local::Sampling& sampling = t.job->sampling();
-      const int64_t left = std::min(sampling.max_tokens - t.sampled, context - static_cast<int64_t>(k.ids.size())) - 1;
+      t.kept().lost = false;
+      Row& row = rows.emplace_back();
+      row.task = &t;
+      row.left = std::min(t.job->sampling().max_tokens - t.sampled, context - static_cast<int64_t>(t.kept().ids.size())) - 1;
+      try {
+        row.allowed = t.job->allowed(row.left);
+      } catch (const std::exception& e) {
+        row.error = e.what();
+      }
+    }
+    auto choose = [&](int64_t i, int thread) {
+      Row& row = rows[static_cast<size_t>(i)];
+      if (row.error) return;
+      const float* data = logits.data + i * logits.columns;
+      std::vector<float>& copy = s.rows[static_cast<size_t>(thread)];
+      try {
+        copy.assign(data, data + logits.columns);
+        const local::Sampling& sampling = row.task->job->sampling();
+        row.choice = s.samplers[static_cast<size_t>(thread)].choose(copy, sampling, row.task->kept().ids, row.allowed, uniform(sampling.seed, static_cast<uint64_t>(row.task->sampled)));
+      } catch (const std::exception& e) {
+        row.error = e.what();
+      }
+    };
+    if (static_cast<int64_t>(rows.size()) * logits.columns >= kShared) {
+      net.share(static_cast<int64_t>(rows.size()), choose);
+    } else {
+      for (size_t i = 0; i < rows.size(); ++i) choose(static_cast<int64_t>(i), 0);
+    }
+    for (Row& row : rows) {
+      Task& t = *row.task;
+      const int64_t left = row.left;
       bool more = true;
       try {
-        const Choice choice = s.sampler.choose(row, sampling, k.ids, t.job->allowed(left), uniform(sampling.seed, static_cast<uint64_t>(t.sampled)));
-        k.ids.push_back(choice.id);
+        if (row.error) throw std::runtime_error(*row.error);
+        t.kept().ids.push_back(row.choice.id);
         ++t.sampled;
         ++now.reply_tokens;
-        more = t.job->chosen(choice);
+        more = t.job->chosen(row.choice);
       } catch (const std::exception& e) {
         fail(t, {.error = e.what()});
         continue;
