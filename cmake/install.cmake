@@ -10,6 +10,23 @@
 #   share/doc/ppc                     the pages
 include(CMakePackageConfigHelpers)
 
+# The libraries of others, too, are looked for beside ours first: where tools/bundle puts them, for machines that lack them. By RPATH and not RUNPATH, which
+# would not hold for what these libraries need themselves. What only the network wants lies apart, so that LibTorch, which may want the system's newer
+# ones of the same names, does not meet it.
+function(ppc_find_beside needed folders)
+  if(TARGET ${needed})
+    set_target_properties(${needed} PROPERTIES BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "${folders}")
+    target_link_options(${needed} PRIVATE "LINKER:--disable-new-dtags")
+  endif()
+endfunction()
+ppc_find_beside(ppc "$ORIGIN/../lib/others")
+foreach(library ppc_shared ppc_local_plugin ppc_compiler_plugin)
+  ppc_find_beside(${library} "$ORIGIN/others")
+endforeach()
+foreach(library ppc_net_plugin ppc_httpd_plugin)
+  ppc_find_beside(${library} "$ORIGIN/others-net;$ORIGIN/others")
+endforeach()
+
 install(TARGETS ppc_shared EXPORT ppcTargets LIBRARY DESTINATION lib NAMELINK_COMPONENT Unspecified)
 install(DIRECTORY runtime/include/ DESTINATION include FILES_MATCHING PATTERN "*.h")
 set(plugins ppc_net_plugin ppc_httpd_plugin ppc_local_plugin ppc_torch_plugin)

@@ -74,6 +74,8 @@ std::shared_ptr<Game> load(const std::string& name, const ppc_load_options* opti
     path = fs::path(stdlib_folder()) / name / (name + ".game");
     if (name.empty() || name.find('/') != std::string::npos || !fs::exists(path, ec))
       throw InputError("no game `" + name + "`: `ppc list games` lists those that come with ppc; a file ends in .game or .so");
+    if (engine.empty() || engine == "so")
+      if (const std::string compiled = engine::compiled_beside(path.string()); !compiled.empty()) path = compiled;
   }
   auto game = std::make_shared<Game>();
   game->folder = path.has_parent_path() ? path.parent_path().string() : ".";

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
@@ -128,6 +129,17 @@ std::shared_ptr<GameModule> load_shared(const std::string& path) {
   } catch (const std::exception& e) {
     throw std::runtime_error(path + ": " + e.what());
   }
+}
+
+std::string compiled_beside(const std::string& source) {
+  namespace fs = std::filesystem;
+  const fs::path compiled = fs::path(source).replace_extension(".so");
+  std::error_code ec;
+  const auto made = fs::last_write_time(compiled, ec);
+  if (ec) return "";
+  for (const fs::directory_entry& file : fs::directory_iterator(compiled.parent_path(), ec))
+    if (file.path().extension() == ".game" && file.last_write_time(ec) > made) return "";
+  return ec ? "" : compiled.string();
 }
 
 }  // namespace ppc::engine

@@ -42,4 +42,7 @@ Manifest manifest_of(const ppc_module&);
 /// Loads an ahead-of-time compiled game. Throws std::runtime_error with the reason (missing file, no `ppc_module`, other ABI).
 std::shared_ptr<GameModule> load_shared(const std::string& path);
 
+/// NAME.so beside NAME.game, where there is one that is not older than any source in the folder; else "".
+std::string compiled_beside(const std::string& source);
+
 }  // namespace ppc::engine

@@ -39,6 +39,8 @@ Game open_game(const std::string& name, const std::string& engine) {
     if (name.find('/') != std::string::npos || !fs::exists(path, ec)) {
       throw engine::InputError("no game `" + name + "`: `ppc list games` lists those that come with ppc; a file ends in .game or .so");
     }
+    if (engine.empty() || engine == "so")
+      if (const std::string compiled = engine::compiled_beside(path.string()); !compiled.empty()) path = compiled;
   }
   Game game;
   game.folder = path.has_parent_path() ? path.parent_path().string() : ".";

@@ -12,6 +12,7 @@
 #include <ctime>
 #include <filesystem>
 #include <optional>
+#include <thread>
 #include <type_traits>
 
 #include "runtime/engine/clock.h"
@@ -237,6 +238,9 @@ learn::GroupOptions group_of_environment() {
   o.rank = number("RANK", 0, 0, o.world - 1);
   o.port = number("MASTER_PORT", o.port, 1, 65535);
   if (const char* address = std::getenv("MASTER_ADDR"); address && *address) o.address = address;
+  const char* served = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
+  o.served = served && std::string(served) == "True";
+  o.attempt = number("TORCHELASTIC_RESTART_COUNT", 0, 0, 1'000'000);
   o.timeout = number("PPC_GROUP_TIMEOUT", static_cast<int>(o.timeout), 1, 1'000'000);
   return o;
 }
@@ -277,6 +281,8 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
   c.model = local::model_folder(c.model);
   c.learner.group = group_of_environment();
   const bool first = c.learner.group.rank == 0;  // who writes and shows
+  if (const char* beside = std::getenv("LOCAL_WORLD_SIZE"); beside && c.learner.threads == 0)  // torchrun's: processes on this machine, which share its cores
+    if (const int n = std::atoi(beside); n > 1) c.learner.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / n);
   if (c.learner.device == "cuda" && c.learner.group.world > 1)
     if (const char* local = std::getenv("LOCAL_RANK")) c.learner.device += ":" + std::string(local);
   const std::unique_ptr<learn::Learner> learner = learn::load_learner(c.model, c.learner);

@@ -42,6 +42,8 @@ struct GroupOptions {
   int rank = 0, world = 1;
   std::string address = "127.0.0.1";        // where process 0 listens
   int port = 29500;
+  bool served = false;                      // something else listens there: torchrun
+  int attempt = 0;                          // how often torchrun has started the processes before: what listens there remembers those
   double timeout = 600;                     // seconds without a word from another process
 };
 

@@ -9,21 +9,13 @@
 
 #include "runtime/engine/json.h"
 
-// c10d's headers have these only where LibTorch was built with them, which not every LibTorch tells who uses it.
-#if __has_include(<gloo/algorithm.h>)
-#define PPC_GLOO
-#ifndef USE_C10D_GLOO
-#define USE_C10D_GLOO
-#endif
+// What this LibTorch has, groups.cmake finds out.
+#ifdef PPC_GLOO
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #endif
-#if __has_include(<nccl.h>) && __has_include(<cuda_runtime_api.h>)
-#define PPC_NCCL
-#ifndef USE_C10D_NCCL
-#define USE_C10D_NCCL
-#endif
+#ifdef PPC_NCCL
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
@@ -42,10 +34,11 @@ class Processes final : public Group {
     try {
       c10d::TCPStoreOptions store;
       store.port = static_cast<uint16_t>(o.port);
-      store.isServer = o.rank == 0;
+      store.isServer = o.rank == 0 && !o.served;
       store.numWorkers = static_cast<size_t>(o.world);
       store.timeout = timeout;
-      store_ = c10::make_intrusive<c10d::TCPStore>(o.address, store);
+      without_libuv(store);
+      store_ = c10::make_intrusive<c10d::PrefixStore>("ppc/" + std::to_string(o.attempt), c10::make_intrusive<c10d::TCPStore>(o.address, store));
       auto options = c10d::ProcessGroupGloo::Options::create(timeout);
       // Gloo looks its own address up by the machine's name, which not every machine knows.
       const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
@@ -101,6 +94,12 @@ class Processes final : public Group {
  private:
   static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+  /// LibTorch 2.4 and later take libuv to serve if nothing else is said, also where they were built without (Debian's).
+  template <class Options>
+  static void without_libuv(Options& o) {
+    if constexpr (requires { o.useLibUV; }) o.useLibUV = false;
+  }
+
   template <class F>
   void reached(const F& f) {
     try {
@@ -145,7 +144,7 @@ std::unique_ptr<Group> join(const learn::GroupOptions& o, torch::Device device) 
 #else
 
 std::unique_ptr<Group> join(const learn::GroupOptions&, torch::Device) {
-  throw engine::SystemError("several processes need Gloo, whose headers were not there when this was built (Debian's libgloo-dev)");
+  throw engine::SystemError("several processes need a LibTorch that was built with Gloo");
 }
 
 #endif
