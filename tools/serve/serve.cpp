@@ -1,5 +1,7 @@
 #include "tools/serve/serve.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -16,6 +18,53 @@
 #include "tools/ppc/verbs.h"
 
 namespace ppc::cli {
+
+namespace {
+
+/// ^C and SIGTERM ask for an end, a second one ends at once. By a handler, which any thread may run: threads that were there before (an endpoint's, a model's)
+/// get signals, too, and without one the process would end in the middle of everything.
+class End {
+ public:
+  End() {
+    if (pipe2(ends_, O_CLOEXEC | O_NONBLOCK) != 0) throw engine::SystemError("no pipe can be made: too many open files (`ulimit -n`)");
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      static volatile sig_atomic_t asked = 0;
+      if (asked) _exit(130);
+      asked = 1;
+      [[maybe_unused]] const ssize_t told = write(ends_[1], "", 1);
+    };
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+  }
+  /// Whether it has been asked for; waits for it for a second.
+  bool within_a_second() const {
+    pollfd asked{ends_[0], POLLIN, 0};
+    return poll(&asked, 1, 1000) > 0;
+  }
+
+ private:
+  static inline int ends_[2];  // open until the process ends: so long the handler is there
+};
+
+/// Threads that are made while it lives leave these signals to others.
+class Unsignalled {
+ public:
+  Unsignalled() {
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ends, &before_);
+  }
+  ~Unsignalled() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
 
 const char* const kServerHelp =
     R"(  --port N              where to listen (default 8000; 0: any that is free)
@@ -52,13 +101,7 @@ int serve(const Options& options, Served served) {
   gate.any_host = !ours;
   const net::Gate watch(gate);
 
-  // Threads inherit what is blocked here: signals come to this one alone.
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGINT);
-  sigaddset(&ends, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-
+  const End end;
   net::ServerOptions with;
   with.host = host;
   with.port = static_cast<uint16_t>(options.number("--port", 8000, 0, 65535));
@@ -83,6 +126,7 @@ int serve(const Options& options, Served served) {
   with.refuse = [&watch](const net::ServerRequest& r) { return watch.refuse(r); };
   std::shared_ptr<net::Server> server;
   try {
+    const Unsignalled threads;
     server = net::make_server(with, std::move(served.handler));
   } catch (const std::runtime_error& e) {
     throw engine::SystemError(e.what());
@@ -97,17 +141,8 @@ int serve(const Options& options, Served served) {
   if (made) std::fprintf(stderr, "token: %s\n(give one with --token-file FILE or PPC_SERVE_TOKEN)\n", gate.token.c_str());
   std::fflush(stdout);
 
-  while (true) {
-    const timespec second{1, 0};
-    if (sigtimedwait(&ends, nullptr, &second) > 0) break;
+  while (!end.within_a_second())
     if (served.every_second) served.every_second();
-  }
-  // The second time at once.
-  struct sigaction at_once {};
-  at_once.sa_handler = [](int) { _exit(130); };
-  sigaction(SIGINT, &at_once, nullptr);
-  sigaction(SIGTERM, &at_once, nullptr);
-  pthread_sigmask(SIG_UNBLOCK, &ends, nullptr);
   if (served.stopping) served.stopping();
   server->stop(5);
   return 0;

@@ -210,5 +210,20 @@ def failing():
         check(code == 3 and said.startswith("error: "), code, said)
 
 
-{"two": two, "bots": bots, "security": security, "elsewhere": elsewhere, "failing": failing}[stage]()
+def ends():
+    # Whichever thread a signal comes to, also those that were there before the server (an endpoint's): it is an orderly end.
+    command = [ppc, "serve", "play", "taboo", "--players", os.path.join(os.path.dirname(__file__), "nobody.yaml"), "--episodes", "1"]
+    at, seen = 0, 1
+    while at < seen:
+        with serving(*command) as server:
+            threads = sorted(map(int, os.listdir(f"/proc/{server.process.pid}/task")))
+            seen = len(threads)
+            os.kill(threads[at], signal.SIGTERM)
+            _, errors = server.process.communicate(timeout=60)
+            check(server.process.returncode == 0, at, seen, server.process.returncode, errors)
+        at += 1
+    check(seen > 2, seen)
+
+
+{"two": two, "bots": bots, "security": security, "elsewhere": elsewhere, "failing": failing, "ends": ends}[stage]()
 print("good")

@@ -17,7 +17,8 @@ class Server:
             raise SystemExit(f"{command}: {self.process.communicate()[1]}")
         self.said = json.loads(line)
         address = urllib.parse.urlsplit(self.said["url"])
-        self.host, self.port = address.hostname, address.port
+        # For others it says the machine's name, which not every machine knows itself by.
+        self.host, self.port = "127.0.0.1" if "0.0.0.0" in command else address.hostname, address.port
 
     def connect(self):
         return http.client.HTTPConnection(self.host, self.port, timeout=60)
