@@ -2,7 +2,6 @@
 #include "trainers/model/chat.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <array>
 #include <cctype>
@@ -10,9 +9,11 @@
 #include <fstream>
 #include <random>
 
+#include "test/unit/folder.h"
 #include "trainers/model/jinja.h"
 
 using namespace ppc::model;
+using ppc::Folder;
 using ppc::engine::InputError;
 using ppc::engine::Json;
 using ppc::engine::parse_json;
@@ -79,13 +80,6 @@ std::string marked(const std::vector<ChatPiece>& pieces) {
   for (const ChatPiece& p : pieces) out += p.literal ? "⟨" + p.text + "⟩" : p.text;
   return out;
 }
-
-struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("ppc-chat-test-" + std::to_string(::getpid()));
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  void write(const char* name, const std::string& text) const { std::ofstream(path / name) << text; }
-};
 
 /// A model that says what it is told, token-exact.
 struct Game {

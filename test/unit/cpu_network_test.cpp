@@ -11,9 +11,11 @@
 #include <random>
 
 #include "runtime/engine/json.h"
+#include "test/unit/folder.h"
 #include "trainers/nn/random_model.h"
 
 using namespace ppc::nn;
+using ppc::Folder;
 using ppc::engine::Json;
 using ppc::engine::load_json;
 using ppc::model::Architecture;
@@ -23,18 +25,6 @@ using Tokens = std::vector<TokenId>;
 using Row = std::vector<float>;
 
 namespace {
-
-/// A folder that goes with the test.
-struct Folder {
-  fs::path path;
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "ppc-cpu-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw std::runtime_error("mkdtemp");
-    path = name;
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string str() const { return path.string(); }
-};
 
 // No size is a multiple of anything.
 ModelConfig odd_shape(Architecture architecture) {

@@ -3,7 +3,6 @@
 #include "trainers/nn/torch.h"  // first
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -13,6 +12,7 @@
 #include <random>
 
 #include "runtime/engine/json.h"
+#include "test/unit/folder.h"
 #include "trainers/learn/learner.h"
 #include "trainers/nn/network.h"
 #include "trainers/nn/pass.h"
@@ -23,23 +23,13 @@
 
 using namespace ppc::nn;
 using namespace ppc::learn;
+using ppc::Folder;
 using ppc::model::Architecture;
 using ppc::model::ModelConfig;
 namespace fs = std::filesystem;
 using Ids = std::vector<int32_t>;
 
 namespace {
-
-struct Folder {
-  fs::path path;
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "ppc-learner-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw std::runtime_error("mkdtemp");
-    path = name;
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string operator/(const std::string& name) const { return (path / name).string(); }
-};
 
 ModelConfig separate(ModelConfig c) {
   c.tie_word_embeddings = !c.tie_word_embeddings;

@@ -12,11 +12,13 @@
 #include <random>
 
 #include "runtime/engine/json.h"
+#include "test/unit/folder.h"
 #include "trainers/nn/random_model.h"
 #include "trainers/nn/torch_network.h"
 #include "trainers/nn/transformer.h"
 
 using namespace ppc::nn;
+using ppc::Folder;
 using ppc::engine::Json;
 using ppc::engine::load_json;
 using ppc::model::Architecture;
@@ -25,18 +27,6 @@ namespace fs = std::filesystem;
 using Tokens = std::vector<TokenId>;
 
 namespace {
-
-/// A folder that goes with the test.
-struct Folder {
-  fs::path path;
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "ppc-nn-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw std::runtime_error("mkdtemp");
-    path = name;
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string operator/(const std::string& name) const { return (path / name).string(); }
-};
 
 ModelConfig llama3_scaled() {
   ModelConfig c = shape_tiny(Architecture::Llama);

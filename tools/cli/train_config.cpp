@@ -362,11 +362,11 @@ void all(Fields& f, Config& c) {
       s.number("epsilon_high", g.epsilon_high, 0, 1e6);
       s.number("delta", g.delta, 1, 1e6);
       s.count("max_trained_tokens", g.max_trained_tokens, 0, INT64_MAX);
-      maybe(s, "sapo", g.sapo, {}, [](Fields& i, train::GrpoOptions::Sapo& o) {
+      maybe(s, "sapo", g.sapo, {}, [](Fields& i, train::Sapo& o) {
         i.number("positive", o.positive, 1e-6, 1e6);
         i.number("negative", o.negative, 1e-6, 1e6);
       });
-      maybe(s, "vespo", g.vespo, {}, [](Fields& i, train::GrpoOptions::Vespo& o) {
+      maybe(s, "vespo", g.vespo, {}, [](Fields& i, train::Vespo& o) {
         i.number("positive_k", o.positive_k, 0, 1e6);
         i.number("positive_lambda", o.positive_lambda, 0, 1e6);
         i.number("negative_k", o.negative_k, 0, 1e6);

@@ -61,6 +61,10 @@ struct DpoOptions {
   std::optional<double> alpha, discopop_tau;            // of alpha_divergence; of discopop
 };
 
+// Constants by the advantage's sign: τ; k and λ.
+struct Sapo { double positive = 1, negative = 1.05; };
+struct Vespo { double positive_k = 2, positive_lambda = 3, negative_k = 3, negative_lambda = 2; };
+
 struct GrpoOptions {
   int64_t groups = 16, group_size = 8;                  // of a step
   std::string loss = "dapo";
@@ -74,8 +78,6 @@ struct GrpoOptions {
   double epsilon = 0.2;
   std::optional<double> epsilon_high, delta;            // epsilon_high: as epsilon
   int64_t max_trained_tokens = 0;                       // dr_grpo: the most that the learner may say in an episode
-  struct Sapo { double positive = 1, negative = 1.05; };  // τ, by the advantage's sign
-  struct Vespo { double positive_k = 2, positive_lambda = 3, negative_k = 3, negative_lambda = 2; };
   std::optional<Sapo> sapo;
   std::optional<Vespo> vespo;
   int64_t updates = 1;                                  // steps of the optimizer on what was played
