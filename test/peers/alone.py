@@ -19,7 +19,7 @@ failed = []
 def there(command, expect=None, seconds=1800):
     start = time.monotonic()
     # Without anything of this machine's environment; with /proc and /dev, from which programs learn about the machine and make locks.
-    inside = 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; exec chroot "$0" env -i PATH=/usr/bin:/bin HOME=/root LC_ALL=C.UTF-8 sh -c "$1"'
+    inside = 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; exec chroot "$0" env -i PATH=/usr/bin:/bin:/usr/sbin HOME=/root LC_ALL=C.UTF-8 sh -c "$1"'
     done = subprocess.run(["unshare", "--mount", "sh", "-c", inside, str(system), f"cd /srv/work && {command}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, timeout=seconds)
     good = done.returncode == 0 and (expect is None or re.search(expect, done.stdout))
@@ -66,5 +66,12 @@ there("python3 near.py sft/model sft2/model", "the same within 1e-5")
 there(f"{torchrun} --standalone /srv/ppc/bin/ppc train grpo grpo.yaml --quiet --set output=grpo2 --set threads=0 && ls grpo2/model", "model.safetensors")
 there(f"{torchrun} --rdzv-backend c10d --rdzv-endpoint localhost:29444 /srv/ppc/bin/ppc train sft sft.yaml --quiet --set output=sft3")
 there("python3 near.py sft/model sft3/model", "the same within 1e-5")
+# As docs/training.md says.
+(work / "job.sh").write_text("""
+srun --ntasks 2 --ntasks-per-node 2 bash -c 'RANK=$SLURM_PROCID LOCAL_RANK=$SLURM_LOCALID WORLD_SIZE=$SLURM_NTASKS MASTER_ADDR=$(scontrol show hostnames | head -1) /srv/ppc/bin/ppc train sft sft.yaml --quiet --set output=slurm'
+""")
+shutil.copy(HERE / "slurm.sh", work)
+there("sh slurm.sh sh job.sh")
+there("python3 near.py sft/model slurm/model", "the same within 1e-5")
 there("/srv/ppc/bin/ppc train --scale 0.01 --seeds 1 --out miniature", "clemscore")
 sys.exit(f"{len(failed)} failed" if failed else 0)
