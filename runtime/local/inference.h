@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct Sample {
   Masking masking = Masking::Off;
   int64_t left_at = -1;           // Diagnose: index of the first of `ids` that left the form; as many as there are: the reply ended too early; -1: none
   std::string expected = {};      // Diagnose: what the form wanted there
+  int64_t weights = -1;           // of a model that is being trained, on a server: the step that its weights were of; -1: not known
 };
 
 enum class Finish : uint8_t { Stop, Length };  // Stop: the model ended the reply, or a stop text came
@@ -67,6 +69,9 @@ struct Ask {
   Masking masking = Masking::Off;
   std::shared_ptr<const std::string> language = {};  // the move's, as the manifest has it (JSON); null: none
   std::function<bool(const std::string& text)> on_text = {};  // called with more text of the reply as it comes; false: no more is wanted
+  std::vector<TokenId> prompt = {};  // in place of messages, in a session that has been asked nothing: these ids, as they are
+  std::vector<TokenId> ends = {};    // tokens that end the reply, beside the model's own
+  bool own_ends = true;              // false: only `ends`
 };
 
 /// A conversation. Only what is new in it is computed. One thread at a time; `ask` not before the last `done`.
@@ -108,8 +113,17 @@ class Model {
   virtual std::string token_text(TokenId) const = 0;  // its bytes
   virtual Statistics statistics() const = 0;
   virtual std::string describe() const = 0;  // one line: shape, precision, device, memory
+  /// The weights of another folder with the same shapes, with an adapter (PEFT's layout) where one is named. Waits until it is done. Throws Busy while
+  /// replies are being made, std::runtime_error for what does not fit, after which it must be given others before it plays.
+  virtual void load(const std::string& folder, const std::string& adapter) {
+    (void)folder, (void)adapter;
+    throw std::runtime_error("this model takes no other weights");
+  }
   /// What has been asked and all that follows fails as stopped.
   virtual void stop() = 0;
+};
+struct Busy : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 /// The folder that a name stands for: the folder itself, or "ORGANISATION/NAME" in Hugging Face's cache (HF_HUB_CACHE, HF_HOME/hub,
@@ -123,6 +137,6 @@ std::shared_ptr<Model> load_model(const ModelOptions&);
 
 /// What the plugin exports under the name `ppc_load_model`. Null: *error says why.
 using LoadModel = Model* (*)(int version, const ModelOptions&, std::string* error);
-constexpr int kModelVersion = 1;
+constexpr int kModelVersion = 2;
 
 }  // namespace ppc::local

@@ -19,38 +19,6 @@ namespace {
 
 constexpr double kLongestBackoff = 60, kLongestWait = 3600;
 
-/// What an endpoint says of an error, on one line, not too long.
-std::string said_of_error(const std::string& body) {
-  std::string text;
-  try {
-    const Json json = engine::parse_json(body, "");
-    const Json* error = json.find("error");
-    const Json* message = error && error->is_object() ? error->find("message") : error ? error : json.find("message");
-    if (!message) message = json.find("detail");
-    if (message) text = message->is_text() ? message->as_text() : engine::to_text(*message);
-  } catch (const engine::InputError&) {
-    text = body;
-  }
-  return text.substr(0, 300);
-}
-
-/// On one line, without what steers a terminal, and without the key: some servers repeat what they were sent.
-std::string fit_to_print(std::string text, const std::string& key) {
-  auto hide = [&](std::string& in) {
-    for (size_t at = 0; !key.empty() && (at = in.find(key, at)) != std::string::npos;) in.replace(at, key.size(), "(the key)");
-  };
-  hide(text);
-  std::string line;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto b = static_cast<uint8_t>(text[i]);
-    const bool c1 = b == 0xC2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xA0;
-    if (c1) ++i;
-    line += b < 0x20 || b == 0x7F || c1 ? ' ' : text[i];
-  }
-  line = engine::lossy_utf8(line);
-  hide(line);  // what was replaced may have made one
-  return line;
-}
 
 class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<HttpEndpoint> {
  public:
@@ -202,6 +170,37 @@ class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<
 };
 
 }  // namespace
+
+std::string said_of_error(const std::string& body) {
+  std::string text;
+  try {
+    const Json json = engine::parse_json(body, "");
+    const Json* error = json.find("error");
+    const Json* message = error && error->is_object() ? error->find("message") : error ? error : json.find("message");
+    if (!message) message = json.find("detail");
+    if (message) text = message->is_text() ? message->as_text() : engine::to_text(*message);
+  } catch (const engine::InputError&) {
+    text = body;
+  }
+  return text.substr(0, 300);
+}
+
+std::string fit_to_print(std::string text, const std::string& key) {
+  auto hide = [&](std::string& in) {
+    for (size_t at = 0; !key.empty() && (at = in.find(key, at)) != std::string::npos;) in.replace(at, key.size(), "(the key)");
+  };
+  hide(text);
+  std::string line;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto b = static_cast<uint8_t>(text[i]);
+    const bool c1 = b == 0xC2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xA0;
+    if (c1) ++i;
+    line += b < 0x20 || b == 0x7F || c1 ? ' ' : text[i];
+  }
+  line = engine::lossy_utf8(line);
+  hide(line);  // what was replaced may have made one
+  return line;
+}
 
 std::shared_ptr<Endpoint> make_endpoint(EndpointOptions o, std::shared_ptr<net::Transport> t) {
   const bool http = o.base_url.rfind("http://", 0) == 0 || o.base_url.rfind("https://", 0) == 0;

@@ -48,6 +48,10 @@ std::shared_ptr<Endpoint> make_endpoint(EndpointOptions, std::shared_ptr<net::Tr
 /// Reads the body of a successful response. Throws engine::InputError saying what is wrong with it.
 /// Errors name endpoint, status and what the endpoint said; they hold no key.
 Reply parse_completion(std::string_view body);
+/// What an endpoint says of an error: the message in the body, not too long; not yet fit to print.
+std::string said_of_error(const std::string& body);
+/// On one line, without what steers a terminal, and without the key: some servers repeat what they were sent.
+std::string fit_to_print(std::string text, const std::string& key);
 /// Seconds to wait from a Retry-After header (a number of seconds or an HTTP date), at most an hour; nothing when it is neither.
 std::optional<double> parse_retry_after(const std::string&, int64_t now_unix);
 

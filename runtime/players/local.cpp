@@ -170,6 +170,7 @@ Json sample_json(const local::Sample& s, const local::Sampling& by) {
     out.add("left_at", s.left_at);
     out.add("expected", s.expected);
   }
+  if (s.weights >= 0) out.add("weights", s.weights);
   return out;
 }
 
@@ -196,6 +197,7 @@ local::Sample sample_of(const Json& j) {
   if (const Json* mask = j.find("mask"); mask && mask->is_text()) out.masking = local::masking_of(mask->as_text()).value_or(local::Masking::Off);
   if (const Json* at = j.find("left_at"); at && at->is_int()) out.left_at = at->as_int();
   if (const Json* what = j.find("expected"); what && what->is_text()) out.expected = what->as_text();
+  if (const Json* weights = j.find("weights"); weights && weights->is_int()) out.weights = weights->as_int();
   return out;
 }
 

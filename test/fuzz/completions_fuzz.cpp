@@ -1,4 +1,4 @@
-// Bytes as the body of POST /v1/chat/completions. Whatever comes is answered once, with JSON, or as a stream of events that each are JSON;
+// Bytes as the body of POST /v1/chat/completions, of POST /v1/completions, and of what gives other weights. Whatever comes is answered once, with JSON, or as a stream of events that each are JSON;
 // what reaches the model has settings that a model takes. The rest of the input is what the model replies.
 #include <cmath>
 
@@ -12,7 +12,9 @@ struct FakeSession final : local::Session {
   explicit FakeSession(std::string_view r) : reply(r) {}
   void ask(local::Ask a, std::function<void(std::optional<local::Reply>, local::Failure)> done) override {
     const local::Sampling& s = a.sampling;
-    fuzz::require(!a.messages.empty(), "nothing was said");
+    fuzz::require(a.messages.empty() != a.prompt.empty(), "nothing was said, or in two ways");
+    for (const auto* ids : {&a.prompt, &a.ends})
+      for (const local::TokenId t : *ids) fuzz::require(t >= 0, "an id below 0");
     for (const local::Message& m : a.messages) fuzz::require(m.role == "system" || m.role == "user" || m.role == "assistant", "a role that no template knows");
     fuzz::require(s.temperature >= 0 && s.top_p > 0 && s.top_p <= 1 && s.min_p >= 0 && s.min_p <= 1 && s.top_k >= 0 && s.repetition_penalty > 0 &&
                       std::isfinite(s.temperature) && s.max_tokens >= 1 && s.top_logprobs >= 0 && s.top_logprobs <= 20,
@@ -88,9 +90,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto model = std::make_shared<FakeModel>();
   const std::string reply = engine::lossy_utf8(all.substr(std::min(cut + 1, all.size())));
   model->reply = reply;
-  const serve::Completions service({model});
-  const auto e = std::make_shared<Answered>(net::ServerRequest{"POST", "/v1/chat/completions", {}, {}, std::string(all.substr(0, cut)), ""});
-  service.answer(e);
-  fuzz::require(e->answered, "no answer");
+  for (const char* path : {"/v1/chat/completions", "/v1/completions", "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/collective_rpc"}) {
+    const auto e = std::make_shared<Answered>(net::ServerRequest{"POST", path, {}, {}, std::string(all.substr(0, cut)), ""});
+    {
+      const serve::Completions service({model}, "/", "/proc/self");  // waits for what it began
+      service.answer(e);
+    }
+    fuzz::require(e->answered, "no answer");
+  }
   return 0;
 }

@@ -1,6 +1,8 @@
-// Bytes as what an endpoint answers: as a completion, and as status, headers and bodies of one attempt after the other.
+// Bytes as what an endpoint answers: as a completion, as ids that were continued, and as status, headers and bodies of one attempt after the other.
+#include <cmath>
 #include <deque>
 
+#include "runtime/players/continuation.h"
 #include "runtime/players/endpoint.h"
 #include "runtime/text/utf8.h"
 #include "test/fuzz/common.h"
@@ -61,6 +63,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     check(players::parse_completion(bytes));
   } catch (const engine::InputError&) {
+  }
+  try {
+    const players::Continuation c = players::parse_continuation(bytes);
+    fuzz::require(c.ids.size() == c.logprobs.size(), "tokens without log-probabilities");
+    for (const local::TokenId t : c.ids) fuzz::require(t >= 0, "an id below 0");
+    for (const float l : c.logprobs) fuzz::require(std::isfinite(l) && l <= 0, "no log-probability");
+  } catch (const engine::InputError&) {
+  } catch (const players::NoTokenIds&) {
   }
   const auto wait = players::parse_retry_after(std::string(bytes), 1'000'000'000);
   fuzz::require(!wait || (*wait >= 0 && *wait <= 3600), "a wait of no length");

@@ -22,6 +22,7 @@
 #include "tools/cli/export.h"
 #include "tools/cli/miniature.h"
 #include "tools/cli/progress.h"
+#include "tools/cli/rollouts.h"
 #include "tools/cli/train_config.h"
 #include "tools/cli/train_plan.h"
 #include "tools/cli/train_report.h"
@@ -196,7 +197,8 @@ std::vector<T> read_data(const train::DataOptions& d, const Shown& shown, const 
   return out;
 }
 
-/// What every model folder has beside its weights.
+}  // namespace
+
 void copy_rest(const fs::path& from, const fs::path& to) {
   std::error_code ec;
   fs::create_directories(to, ec);
@@ -209,6 +211,8 @@ void copy_rest(const fs::path& from, const fs::path& to) {
     if (ec) throw SystemError((to / name).string() + ": " + ec.message());
   }
 }
+
+namespace {
 
 /// An entry for clemcore's model_registry.json.
 void write_registry(const fs::path& folder, const std::string& name) {
@@ -313,20 +317,31 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     around.held_out_pairs = read_data<data::Pair>(c.evaluation.data, shown, "evaluation.data", encoder, room, &around.sources);
   }
 
-  // What plays: the same weights in the network that is made for it.
+  // What plays: the same weights in the network that is made for it, or in servers.
   std::shared_ptr<trainers::Model> model;
+  std::unique_ptr<Rollouts> rollouts;
   std::unique_ptr<train::Arena> arena, evaluation;
   if (c.method == Method::Grpo || !c.evaluation.games.empty()) {
     local::ModelOptions how;
     how.folder = c.model;
     how.batch = c.in_flight;
     how.template_variables = engine::to_text(c.variables);
-    nn::NetworkOptions network;
-    network.device = c.learner.device;
-    network.precision = c.learner.precision == "bfloat16" ? nn::Precision::BFloat16 : nn::Precision::Float32;
-    network.threads = c.learner.threads;
-    network.cache_tokens = c.cache_tokens;
-    model = trainers::make_model(how, nn::load_network(c.model, network));
+    std::shared_ptr<local::Model> player;
+    if (c.rollouts.servers.empty()) {
+      nn::NetworkOptions network;
+      network.device = c.learner.device;
+      network.precision = c.learner.precision == "bfloat16" ? nn::Precision::BFloat16 : nn::Precision::Float32;
+      network.threads = c.learner.threads;
+      network.cache_tokens = c.cache_tokens;
+      player = model = trainers::make_model(how, nn::load_network(c.model, network));
+      around.publish = [&] { model->reload([&](const auto& take) { learner->weights(take); }); };
+    } else {
+      rollouts = std::make_unique<Rollouts>(c, how, *learner, before, [&](const std::string& text) { shown.line(text); });
+      player = rollouts->model();
+      around.publish = [&] { rollouts->publish(1); };
+      around.refresh = [&] { rollouts->publish(c.rollouts.every); };
+      around.played = [&] { return rollouts->metrics(); };
+    }
     ArenaOptions where;
     where.players_file = c.players;
     where.in_flight = c.in_flight;
@@ -334,18 +349,17 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
       where.games = c.games;
       where.sampling = c.sampling;
       where.partner_sampling = c.partner_sampling;
-      arena = make_arena(where, model, c.file + ": games");
+      arena = make_arena(where, player, c.file + ": games");
       around.arena = arena.get();
     }
     if (!c.evaluation.games.empty()) {
       where.games = c.evaluation.games;
       where.sampling = c.evaluation.sampling;
       where.partner_sampling.reset();
-      evaluation = make_arena(where, model, c.file + ": evaluation.games");
+      evaluation = make_arena(where, player, c.file + ": evaluation.games");
       around.evaluation = evaluation.get();
     }
-    around.sampling_seconds = [&] { return model->statistics().seconds; };
-    around.publish = [&] { model->reload([&](const auto& take) { learner->weights(take); }); };
+    around.sampling_seconds = [player] { return player->statistics().seconds; };
   }
 
   std::optional<report::MetricsFile> metrics;
@@ -367,6 +381,7 @@ train::Outcome run_training(const Config& config, const TrainOptions& options) {
     events->flush();
   };
   around.step = [&](int64_t step, const Metrics& m) {
+    if (rollouts) rollouts->stepped(step);
     write(step, m);
     shown.step(step, m);
   };

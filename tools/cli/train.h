@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <filesystem>
 
 #include "trainers/train/config.h"
 #include "trainers/train/trainer.h"
@@ -28,5 +29,8 @@ struct TrainOptions {
 };
 /// Loads what the configuration names, trains, writes what comes out. Throws as train::train does.
 train::Outcome run_training(const train::Config&, const TrainOptions&);
+
+/// What every model folder has beside its weights. Throws engine::SystemError.
+void copy_rest(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace ppc::cli

@@ -382,6 +382,23 @@ void all(Fields& f, Config& c) {
       s.choice("baseline", g.baseline, {"episode", "turn"});
       s.count("fork_rounds", g.fork_rounds, 1, 10'000);
     });
+    f.section("rollouts", [&](Fields& s) {
+      train::RolloutOptions& r = c.rollouts;
+      s.texts("servers", r.servers);
+      s.text("model", r.model);
+      s.text("key_env", r.key_env);
+      s.text("key_file", r.key_file);
+      s.text("ca_file", r.ca_file);
+      s.count("in_flight", r.in_flight, 1, 100'000);
+      s.choice("sync", r.sync, {"auto", "adapter", "weights", "command"});
+      s.texts("command", r.command);
+      s.text("folder", r.folder);
+      s.text("seen_as", r.seen_as);
+      s.count("every", r.every, 1, 1'000'000);
+      s.number("check", r.check, 0, 1e6);
+      s.number("timeout", r.timeout, 1, 86'400);
+      s.number("patience", r.patience, 0, 86'400);
+    });
   }
   f.count("in_flight", c.in_flight, 1, 1'000'000);
   f.count("cache_tokens", c.cache_tokens, 0, INT64_MAX);
@@ -461,6 +478,16 @@ train::Config load_config(Method method, const std::string& file, const std::vec
   if (method == Method::Grpo) {
     if (c.steps == 0) reading.fail("steps", "missing: how many steps to take");
     if (c.games.empty()) reading.fail("games", "missing: what to play");
+    if (!c.rollouts.servers.empty()) {
+      const train::RolloutOptions& r = c.rollouts;
+      for (const auto& [mask, at] : {std::pair(c.sampling.mask, "sampling.mask"), std::pair(c.evaluation.sampling.mask, "evaluation.sampling.mask"),
+                                     std::pair(c.partner_sampling ? c.partner_sampling->mask : "off", "partner_sampling.mask")})
+        if (mask != "off") reading.fail(at, "`" + mask + "` does not go with `rollouts.servers`: servers know nothing of the games' forms; leave it `off`");
+      if (r.sync == "adapter" && !c.learner.lora) reading.fail("rollouts.sync", "`adapter` goes with `lora`; all weights are trained: `weights` or `command`");
+      if (r.sync == "command" && r.command.empty()) reading.fail("rollouts.command", "missing: the program that gives the servers new weights, and its arguments");
+      if (r.sync != "command" && !r.command.empty()) reading.fail("rollouts.command", "goes with `sync: command`");
+      if (!r.key_env.empty() && !r.key_file.empty()) reading.fail("rollouts.key_file", "there is a `key_env` already");
+    }
     if (c.sampling.temperature == 0) reading.fail("sampling.temperature", "members of a group are all the same at temperature 0");
   } else {
     if (c.data.from.empty()) reading.fail("data.from", "missing: folders of records, or files that `ppc export` made");

@@ -79,7 +79,7 @@ Plan plan_of(const model::ModelConfig& m, const train::Config& c) {
   // Of a layer and token: the inputs of its norms and products, queries, keys, values, what attention gives.
   const double layer = 4 * h + 2 * heads + 2 * kv + 3 * ffn;
   p.memory.push_back({"activations of " + std::to_string(c.batch_tokens) + " tokens", tokens * number_bytes * (c.learner.gradient_checkpointing ? layers * h + layer : layers * layer)});
-  const bool plays = c.method == train::Method::Grpo || !c.evaluation.games.empty();
+  const bool plays = c.rollouts.servers.empty() && (c.method == train::Method::Grpo || !c.evaluation.games.empty());
   if (plays) {
     p.memory.push_back({"weights of the network that plays", p.weights * number_bytes});
     const double room = static_cast<double>(c.data.max_length ? c.data.max_length : std::min<int64_t>(m.max_position_embeddings, 2048));
@@ -106,7 +106,7 @@ std::string plan_text(const Plan& p, const train::Config& c, const Gpu* gpu) {
   const double train = gpu->flops * kOfProducts / p.train_flops;
   std::snprintf(text, sizeof text, "\n\ntime, if %.0f %% of the matrix products' and %.0f %% of the memory's rate are reached\n  %.0f tokens a second are trained\n", 100 * kOfProducts, 100 * kOfBandwidth, train);
   out += text;
-  if (c.method == train::Method::Grpo) {
+  if (c.method == train::Method::Grpo && c.rollouts.servers.empty()) {
     const double at_once = static_cast<double>(std::min<int64_t>(c.in_flight, c.grpo.groups * c.grpo.group_size));
     const double step = std::max(p.play_bytes / (gpu->bandwidth * kOfBandwidth), at_once * p.play_flops / (gpu->flops * kOfProducts));
     std::snprintf(text, sizeof text, "  %.0f tokens a second are sampled, %.0f conversations at once\n", at_once / step, at_once);

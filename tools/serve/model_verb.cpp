@@ -10,11 +10,12 @@ namespace {
 
 const std::string kHelp = std::string(R"(usage: ppc serve model DIR… [options]
 
-Offers local models over HTTP in the form of OpenAI's API: POST /v1/chat/completions, GET /v1/models; docs/local.md. DIR is a Hugging
+Offers local models over HTTP in the form of OpenAI's API: POST /v1/chat/completions, POST /v1/completions, GET /v1/models; docs/local.md. DIR is a Hugging
 Face model's folder, or ORGANISATION/NAME in Hugging Face's cache. Requests are continued together; what conversations have in common is
 computed once.
 
   --local NAME=VALUE    device, precision, threads, cache_tokens, batch, … (docs/local.md)
+  --weights-from DIR    requests may load other weights, from folders in DIR (docs/local.md); without it they may not
   --token-file FILE     the token that requests must have (or PPC_SERVE_TOKEN); with --host there is always one
 )") + kServerHelp + R"(
 Examples:
@@ -23,7 +24,7 @@ Examples:
 )";
 
 int serve_models(const Args& args) {
-  const Options options(args, server_options({"--local", "--token-file"}), {"--json"});
+  const Options options(args, server_options({"--local", "--token-file", "--weights-from"}), {"--json"});
   if (options.rest().empty()) throw UsageError("which model? Give a folder");
   std::vector<std::shared_ptr<local::Model>> models;
   const bool json = options.has("--json");
@@ -37,7 +38,7 @@ int serve_models(const Args& args) {
     }
     if (!json) std::printf("%s\n", models.back()->describe().c_str());
   }
-  const auto service = std::make_shared<serve::Completions>(models);
+  const auto service = std::make_shared<serve::Completions>(models, local::model_folder(options.rest()[0]), options.value("--weights-from"));
   Served served;
   served.open = {"/health", "/v1/health"};
   served.handler = [service](std::shared_ptr<net::Exchange> e) { service->answer(std::move(e)); };

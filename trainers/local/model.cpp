@@ -8,6 +8,7 @@
 
 #include "runtime/engine/episode.h"
 #include "trainers/decode/constraint.h"
+#include "trainers/local/adapter.h"
 #include "trainers/model/chat.h"
 #include "trainers/sampling/generator.h"
 
@@ -178,6 +179,7 @@ class ModelSession final : public local::Session {
     std::vector<TokenId> prompt, ends;
     std::shared_ptr<const decode::Constraint> constraint;
     try {
+      if (!ask.prompt.empty()) return continue_ids(ask, done);
       prompt = talk_->next(with(ask.messages));
       ends = talk_->ends();
       if (ask.language && ask.masking != Masking::Off) constraint = shared_->constraint(*ask.language);
@@ -213,6 +215,25 @@ class ModelSession final : public local::Session {
   std::unique_ptr<Session> fork() const override { return std::make_unique<ModelSession>(*this); }
 
  private:
+  /// Ids that somebody else has made of a conversation: no template, no text.
+  void continue_ids(Ask& ask, std::function<void(std::optional<Reply>, Failure)>& done) {
+    if (!ask.messages.empty() || !talk_->ids().empty()) throw std::invalid_argument("a conversation has ids of its own");
+    if (ask.masking != Masking::Off) throw engine::InputError("ids are continued without a mask");
+    auto known = [&](TokenId t) {
+      if (t < 0 || t >= shared_->vocab_size) throw engine::InputError("the model has no token " + std::to_string(t) + ": its vocabulary has " + std::to_string(shared_->vocab_size));
+    };
+    for (const TokenId t : ask.prompt) known(t);
+    for (const TokenId t : ask.ends) known(t);
+    std::vector<TokenId> prompt = std::move(ask.prompt), ends = std::move(ask.ends);
+    if (ask.own_ends) ends.insert(ends.end(), shared_->ends.begin(), shared_->ends.end());
+    auto job = std::make_shared<ReplyJob>(std::move(ask), shared_, std::move(ends), nullptr, [prompt, done = std::move(done)](Reply reply, const sampling::Job::End& end) mutable {
+      if (end.failed) return done(std::nullopt, end.failure);
+      reply.sample.prompt = std::move(prompt);
+      done(std::move(reply), {});
+    });
+    shared_->generator->submit(line_, std::move(prompt), std::move(job));
+  }
+
   /// The whole conversation.
   std::vector<model::ChatMessage> with(const std::vector<Message>& more) const {
     std::vector<model::ChatMessage> out = talk_->messages();
@@ -238,6 +259,23 @@ class FolderModel final : public Model {
   std::string describe() const override { return shared_->description; }
   void stop() override { shared_->generator->stop(); }
   void reload(const nn::WeightSource& source) override { shared_->generator->reload(source); }
+  void load(const std::string& folder, const std::string& adapter) override {
+    const model::ModelConfig& config = shared_->generator->network().config();
+    const model::Weights weights = model::Weights::open(folder);
+    std::optional<Adapter> lora;
+    if (!adapter.empty()) lora.emplace(adapter, config);
+    try {
+      shared_->generator->reload([&](const std::function<void(const model::TensorView&)>& take) {
+        for (const auto& [name, shape] : model::tensors_of(config)) {
+          const model::TensorView& t = weights.get(name, shape);
+          if (lora) lora->merged(t, take);
+          else take(t);
+        }
+      });
+    } catch (const std::invalid_argument& e) {
+      throw local::Busy(e.what());
+    }
+  }
 
  private:
   std::shared_ptr<Shared> shared_;

@@ -90,6 +90,20 @@ struct GrpoOptions {
   int64_t fork_rounds = 4;                              // "turn": groups fork in one of the first so many rounds
 };
 
+/// Servers that sample in place of the model here.
+struct RolloutOptions {
+  std::vector<std::string> servers;                     // base URLs; none: the model here samples
+  std::string model;                                    // what they call it; empty: the one that they have
+  std::string key_env, key_file, ca_file;
+  int64_t in_flight = 64;                               // requests at each
+  std::string sync = "auto";                            // how weights get there: "adapter", "weights", "command"; "auto": the first with LoRA, else the second
+  std::vector<std::string> command;
+  std::string folder, seen_as;                          // where weights are written for them; what they call that folder
+  int64_t every = 1;                                    // steps between two times
+  double check = 0.1;                                   // the largest mean difference of a probe's log-probabilities; 0: not looked at
+  double timeout = 300, patience = 120;                 // seconds
+};
+
 struct EvaluationOptions {
   int64_t every = 0;                                    // steps; 0: before the first and behind the last only
   std::vector<GameOptions> games;
@@ -127,6 +141,7 @@ struct Config {
   SamplingOptions sampling;                             // grpo
   std::optional<SamplingOptions> partner_sampling;      // grpo: of roles that the learner plays untrained; none: as sampling
   int64_t in_flight = 256;                              // episodes at a time
+  RolloutOptions rollouts;                              // grpo
   EvaluationOptions evaluation;
 
   int64_t save_every = 0;                               // steps; 0: at the end only

@@ -391,6 +391,8 @@ class Grpo final : public Learning {
     gather(out);
     const double played = engine::now();
     if (around_.sampling_seconds) out.emplace_back("seconds/sample", around_.sampling_seconds() - sampling);
+    if (around_.played)
+      for (auto& m : around_.played()) out.push_back(std::move(m));
     if (nothing_) {
       if (++in_vain_ >= kInVain)
         throw InputError(std::to_string(kInVain) + " steps in a row the members of every group fared alike, so that there was nothing to learn from" +
@@ -478,7 +480,7 @@ class Grpo final : public Learning {
 
   void gather(Metrics& out) {
     const double began = engine::now();
-    around_.publish();
+    (around_.refresh ? around_.refresh : around_.publish)();
     const double published = engine::now();
     int64_t wanted = grpo_.groups, played_groups = 0, kept = 0;
     Sums sums;
@@ -894,7 +896,12 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
     const double began = engine::now();
     const double rate = config.learning_rate * rate_at(config.schedule, step, steps, warmup, config.last_rate);
     Metrics m;
-    needs_numbers([&] { m = method->step(step, rate); });
+    try {
+      needs_numbers([&] { m = method->step(step, rate); });
+    } catch (const engine::SystemError& e) {  // a player is gone
+      const std::string last = checkpoints.newest();
+      throw engine::SystemError("step " + std::to_string(step + 1) + ": " + e.what() + (last.empty() ? "" : "; the last good checkpoint is " + last + ": --resume goes on from there"));
+    }
     skipped = find(m, "skipped").value_or(0) > 0 ? skipped + 1 : 0;
     if (skipped == kSkippedAtMost) fail("the gradients of " + std::to_string(skipped) + " steps in a row were not finite, and left out");
     ++step;

@@ -35,6 +35,8 @@ struct Surroundings {
   Arena* arena = nullptr;                              // grpo
   Arena* evaluation = nullptr;                         // what `evaluation.games` says; null: nothing
   std::function<void()> publish = {};                  // from now on arenas play with the learner's weights of now
+  std::function<void()> refresh = {};                  // the same before what is learned from is played: weights may be a few steps old; null: publish
+  std::function<Metrics()> played = {};                // more to be told of a step, behind its playing
   std::function<double()> sampling_seconds = {};       // how long the model has computed for arenas so far
   std::function<void(int64_t step, const Metrics&)> step = {};        // a step was taken
   std::function<void(int64_t step, const Metrics&)> evaluated = {};
