@@ -9,14 +9,18 @@ each `model/` and must give the logits that we play with. It also loads the mode
 their published layout alone, W + lora_alpha / r · B · A: PEFT itself is in no Debian. TensorBoard is not either; its event files are read by the field
 numbers of its event.proto, summary.proto and tensor.proto, with checksums by python3-crc32c. Exit code 1 if something does not hold.
 """
+import array
 import json
 import math
 import pathlib
 import random
 import shutil
+import socket
 import struct
 import subprocess
 import sys
+import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 failures = 0
@@ -171,6 +175,61 @@ def inside(home):
     return failures > 0
 
 
+# ---- llama.cpp ----
+
+CONVERT = """
+import runpy, sys
+sys.path.insert(0, "/usr/share/llama.cpp/llama.cpp-tools")
+from conversion import base
+base.TextModel.get_vocab_base_pre = lambda self, tokenizer: "gpt-2"  # it knows tokenizers by a list, and those of tests are not on it
+sys.argv = ["convert_hf_to_gguf.py", *sys.argv[1:]]
+runpy.run_path("/usr/share/doc/llama.cpp-tools/scripts/convert_hf_to_gguf.py", run_name="__main__")
+"""
+
+
+def ask(port, path, body=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body and json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def llama_cpp(sid, work, name):
+    file, log = f"/srv/trained/{name}.gguf", work / f"{name}.log"
+    (work / "convert.py").write_text(CONVERT)
+    texts = json.loads((work / "texts.json").read_text())
+    with open(log, "w") as out, socket.socket() as s:
+        converted = subprocess.run(["chroot", str(sid), "python3", "/srv/trained/convert.py", f"/srv/trained/{name}/model", "--outtype", "f32", "--outfile", file], stdout=out, stderr=out)
+        if converted.returncode:
+            return holds(f"{name}: llama.cpp's converter", False, str(log))
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with open(log, "a") as out:
+        server = subprocess.Popen(["chroot", str(sid), "llama-server", "--host", "127.0.0.1", "--port", str(port), "-t", "1", "-tb", "1", "-m", file, "-c", "512", "-fa", "off",
+                                   "-ctk", "f32", "-ctv", "f32"], stdout=out, stderr=out)
+    try:
+        for _ in range(240):
+            try:
+                ask(port, "/health")
+                break
+            except OSError:
+                time.sleep(0.5)
+        rows = array.array("f")
+        rows.frombytes((work / name / "logits.f32").read_bytes())
+        worst = at = seen = 0
+        for text in texts:
+            at += len(text)
+            row = rows[(at - 1) * 448:at * 448]
+            log_sum = max(row) + math.log(sum(math.exp(x - max(row)) for x in row))
+            answer = ask(port, "/completion", {"prompt": text, "n_predict": 1, "n_probs": 448, "temperature": 0, "ignore_eos": True, "cache_prompt": False})
+            for top in answer["completion_probabilities"][0]["top_logprobs"]:
+                worst = max(worst, abs(top["logprob"] - (row[top["id"]] - log_sum)))
+                seen += 1
+        holds(f"{name}: llama.cpp's log-probabilities behind each text", seen == 448 * len(texts) and worst < 1e-4, f"largest difference {worst:.1e}")
+    finally:
+        server.terminate()
+        server.wait()
+
+
 RUNS = {
     "full": ("sft", ""),
     "lora": ("sft", "lora: {r: 4, alpha: 8, dropout: 0.1}"),
@@ -213,7 +272,9 @@ def main():
             (folder / "began.json").write_text(json.dumps(kind))
             run(ppc.with_name("model_logits"), "--of", folder / "model", work / "texts.json", folder / "logits.f32")
     shutil.copy(__file__, work / "trained.py")
-    return subprocess.run(["chroot", str(sid), "python3", "/srv/trained/trained.py", "--inside", "/srv/trained"]).returncode
+    for name in ("llama-lora", "qwen2-full", "qwen3-dpo", "qwen3-bf16-full"):
+        llama_cpp(sid, work, name)
+    return subprocess.run(["chroot", str(sid), "python3", "/srv/trained/trained.py", "--inside", "/srv/trained"]).returncode or failures > 0
 
 
 sys.exit(main())

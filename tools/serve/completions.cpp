@@ -509,7 +509,7 @@ void Completions::change(const std::shared_ptr<net::Exchange>& e, bool adapter, 
     return e->respond(response(Json::object()));
   }
   // Not on the server's thread, which has others to answer.
-  loading_ = std::async(std::launch::async, [this, e, adapter, without, name, path, playing] {
+  loading_ = std::async(std::launch::async, [this, e, adapter, name, path, playing] {
     try {
       models_[0]->load(adapter ? folder_ : path, adapter ? path : "");
       std::lock_guard lock(mutex_);

@@ -8,16 +8,24 @@ function(ppc_add_groups target)
   endforeach()
   get_target_property(includes ppc_torch INTERFACE_INCLUDE_DIRECTORIES)
   get_target_property(libraries ppc_torch INTERFACE_LINK_LIBRARIES)
+  foreach(found PPC_GLOO PPC_NCCL)
+    if(NOT ${found})
+      unset(${found} CACHE)  # it may have been installed since
+    endif()
+  endforeach()
   set(CMAKE_REQUIRED_QUIET ON)
   set(CMAKE_REQUIRED_INCLUDES ${names} ${includes})
   set(CMAKE_REQUIRED_LIBRARIES ${libraries} ${CMAKE_DL_LIBS} -Wl,--allow-shlib-undefined)
   set(CMAKE_REQUIRED_FLAGS -w)
   set(CMAKE_REQUIRED_DEFINITIONS -DUSE_C10D_GLOO)
+  # c10d's headers alone want a class of ivalue.h whole, says clang.
   check_cxx_source_compiles("
+    #include <ATen/core/ivalue.h>
     #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
     int main() { return c10d::ProcessGroupGloo::createDeviceForHostname(\"127.0.0.1\") == nullptr; }" PPC_GLOO)
   set(CMAKE_REQUIRED_DEFINITIONS -DUSE_C10D_NCCL)
   check_cxx_source_compiles("
+    #include <ATen/core/ivalue.h>
     #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
     int main() { return c10d::ProcessGroupNCCL::Options::create() == nullptr; }" PPC_NCCL)
   if(PPC_GLOO)

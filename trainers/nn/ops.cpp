@@ -41,8 +41,9 @@ Tensor scores_of(const Tensor& q, const Tensor& k, Heads h, const Block& b) {
 }  // namespace
 
 Ops::Ops(torch::Device device, torch::Dtype dtype, int threads) {
-  if (!device.is_cpu() || dtype != torch::kFloat32) return;
-  kernels_ = &train_kernels();
+  if (!device.is_cpu() || dtype == torch::kFloat64) return;
+  wide_kernels_ = &train_kernels();
+  if (dtype == torch::kFloat32) kernels_ = wide_kernels_;
   workers_ = std::make_unique<Workers>(threads);
 }
 
@@ -291,12 +292,12 @@ Tensor Ops::attention_back(const Tensor& dy, const Found& found, const Tensor& q
 }
 
 Tensor Ops::softmax(Tensor& z, const Tensor& heat, const Tensor& entropies) const {
-  if (kernels_) {
+  if (wide_kernels_) {
     Tensor lse = at::empty({z.size(0)}, z.options());
     auto *at = z.data_ptr<float>(), *out = lse.data_ptr<float>(), *entropy = entropies.defined() ? entropies.data_ptr<float>() : nullptr;
     const auto* h = heat.data_ptr<float>();
     const int64_t n = z.size(1);
-    workers_->run(z.size(0), [&](int64_t i, int) { out[i] = kernels_->softmax(at + i * n, h[i], n, entropy ? entropy + i : nullptr); });
+    workers_->run(z.size(0), [&](int64_t i, int) { out[i] = wide_kernels_->softmax(at + i * n, h[i], n, entropy ? entropy + i : nullptr); });
     return lse;
   }
   z.mul_(heat.unsqueeze(1));
@@ -306,13 +307,13 @@ Tensor Ops::softmax(Tensor& z, const Tensor& heat, const Tensor& entropies) cons
 }
 
 void Ops::softmax_back(Tensor& z, const Tensor& lse, const Tensor& targets, const Tensor& g) const {
-  if (kernels_) {
+  if (wide_kernels_) {
     auto* at = z.data_ptr<float>();
     const auto *l = lse.data_ptr<float>(), *slope = g.data_ptr<float>();
     const auto* target = targets.data_ptr<int64_t>();
     const int64_t n = z.size(1);
     workers_->run(z.size(0), [&](int64_t i, int) {
-      kernels_->softmax_back(at + i * n, l[i], slope[i], n);
+      wide_kernels_->softmax_back(at + i * n, l[i], slope[i], n);
       at[i * n + target[i]] += slope[i];
     });
     return;

@@ -68,15 +68,16 @@ class Ops {
   /// into[tokens[i]] += dx[i]
   void embedding_back(const Tensor& dx, const Tensor& tokens, const Tensor& into) const;
 
-  /// Of row by row work on contiguous float32, with kernels; null: there are none.
-  const TrainKernels* kernels() const { return kernels_; }
+  /// Of row by row work on contiguous float32, with kernels; null: there are none. In bfloat16, too: logits, gradients, masters and moments are float32.
+  const TrainKernels* kernels() const { return wide_kernels_; }
   Workers& workers() const { return *workers_; }
 
  private:
   template <class F>
   void by_rows(int64_t rows, int64_t numbers, F&& f) const;
 
-  const TrainKernels* kernels_ = nullptr;
+  const TrainKernels* kernels_ = nullptr;       // of the layers
+  const TrainKernels* wide_kernels_ = nullptr;
   std::unique_ptr<Workers> workers_;
 };
 
