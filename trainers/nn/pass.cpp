@@ -225,12 +225,13 @@ void Pass::adapt_back(const Kept& k, size_t layer, Projection p, const Tensor& x
   if (!k.adapters) return;
   const AdapterView::Pair& pair = k.adapters->view.layers[layer][p];
   if (!pair.a.defined()) return;
-  const Tensor dropped = drop(*k.adapters, layer, p, x), low = at::mm(dropped, pair.a.t()), d_low = at::mm(dy, pair.b).mul_(k.adapters->scale);
+  // Few numbers wide are low and d_low: what scales, scales these.
+  const Tensor dropped = drop(*k.adapters, layer, p, x), low = at::mm(dropped, pair.a.t()).mul_(k.adapters->scale), d_low = at::mm(dy, pair.b).mul_(k.adapters->scale);
   const AdapterView::Pair& to = into.layers[layer][p];
   Ops::linear_gradients(d_low, dropped, to.a, {});
-  Ops::linear_gradients(dy * k.adapters->scale, low, to.b, {});
-  const Tensor d_dropped = at::mm(d_low, pair.a);
-  dx.add_(drop(*k.adapters, layer, p, d_dropped));  // the same places
+  Ops::linear_gradients(dy, low, to.b, {});
+  if (k.adapters->dropout > 0) dx.add_(drop(*k.adapters, layer, p, at::mm(d_low, pair.a)));  // the same places
+  else dx.addmm_(d_low, pair.a);
 }
 
 }  // namespace ppc::nn
