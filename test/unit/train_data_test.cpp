@@ -271,7 +271,7 @@ TEST(Read, ErrorsNamePlaceAndKey) {
   const std::string file = folder.write("a.jsonl", std::string("\n") + R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})" + "\n{\"messages\": [}\n");
   EXPECT_HAS(error_of([&] { read_examples(file, encoder()); }), file + ":3:15: not JSON");
   EXPECT_HAS(error_of([&] { read_examples(folder.path.string(), encoder()); }), "a folder; expected a JSON Lines file");
-  EXPECT_HAS(error_of([&] { read_examples(file + ".not", encoder()); }), "cannot be read");
+  EXPECT_HAS(error_of([&] { read_examples(file + ".not", encoder()); }), "no such file or folder");
   EXPECT_HAS(error_of([&] { read_examples(folder.write("none.jsonl", "\n"), encoder()); }), "no line there");
 }
 

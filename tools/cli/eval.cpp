@@ -93,8 +93,8 @@ void print(const Evaluation& e) {
                 fixed(lost, 2).c_str(), fixed(won, 2).c_str());
   }
   if (e.branches) std::printf("%zu branch%s left out: of an episode that branches only branch 0 counts\n", e.branches, e.branches == 1 ? "" : "es");
-  std::printf("%zu episodes, %zu game%s, %zu model%s\n", e.episodes, e.games.size(), e.games.size() == 1 ? "" : "s", e.rows.size(),
-              e.rows.size() == 1 ? "" : "s");
+  std::printf("%zu episode%s, %zu game%s, %zu model%s\n", e.episodes, e.episodes == 1 ? "" : "s", e.games.size(), e.games.size() == 1 ? "" : "s",
+              e.rows.size(), e.rows.size() == 1 ? "" : "s");
 }
 
 std::string markdown_page(const Evaluation& e, const Reasons& reasons, const EvaluationOptions& options) {

@@ -343,8 +343,10 @@ const std::pair<Game, SegmentPtr>& RecordedGames::find(const Recorded& r) {
       SegmentPtr resources = load_resources(*game.module, game.folder, folder, false);
       it = games_.emplace(name, std::make_pair(std::move(game), std::move(resources))).first;
     } catch (const InputError& e) {
-      missing_.emplace(name, e.what());
-      throw;
+      // Here the name is the record's: of a game of one's own the file is not known.
+      const std::string what = e.what() + std::string(chosen_ && game_.empty() ? "; `--game FILE` names one of your own" : "");
+      missing_.emplace(name, what);
+      throw InputError(what);
     }
   }
   const Manifest& m = it->second.first.module->manifest();

@@ -64,12 +64,13 @@ class RecordedGames {
   RecordedGames(std::string game, std::string engine, std::vector<std::string> resources)
       : game_(std::move(game)), engine_(std::move(engine)), resources_(std::move(resources)) {}
   /// Options: --game, --engine, --resources.
-  explicit RecordedGames(const Options& o) : RecordedGames(o.value("--game"), o.value("--engine"), o.all("--resources")) {}
+  explicit RecordedGames(const Options& o) : RecordedGames(o.value("--game"), o.value("--engine"), o.all("--resources")) { chosen_ = true; }
   /// Throws InputError, also the second time when there is no such game.
   const std::pair<Game, engine::SegmentPtr>& find(const Recorded&);
 
  private:
   std::string game_, engine_;
+  bool chosen_ = false;  // the verb has --game
   std::vector<std::string> resources_;
   std::map<std::string, std::pair<Game, engine::SegmentPtr>> games_;
   std::map<std::string, std::string> missing_;  // name -> why

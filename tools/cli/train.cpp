@@ -263,6 +263,14 @@ void on_interrupt(int signal) {
   }
 }
 
+/// The model's folder: as `local:DIR` takes it in play, and says where there is none.
+std::string model_of(const Config& c) {
+  const std::string folder = local::model_folder(c.model);
+  std::error_code ec;
+  if (!fs::is_directory(folder, ec)) throw InputError(c.file + ": model: " + folder + ": no such folder, and no model of that name in Hugging Face's cache");
+  return folder;
+}
+
 }  // namespace
 
 Interruptible::Interruptible() {
@@ -282,7 +290,7 @@ const std::atomic<bool>& Interruptible::asked() const { return interrupted; }
 train::Outcome run_training(const Config& config, const TrainOptions& options) {
   const std::string newest = train::checkpoint_of(config, options.resume);
   Config c = config;
-  c.model = local::model_folder(c.model);
+  c.model = model_of(c);
   c.learner.group = group_of_environment();
   const bool first = c.learner.group.rank == 0;  // who writes and shows
   if (const char* beside = std::getenv("LOCAL_WORLD_SIZE"); beside && c.learner.threads == 0)  // torchrun's: processes on this machine, which share its cores
@@ -413,7 +421,7 @@ namespace {
 /// All that can be known without weights.
 void dry_run(const Config& config, const std::string& gpu) {
   Config c = config;
-  c.model = local::model_folder(c.model);
+  c.model = model_of(c);
   const Gpu* on = gpu.empty() ? nullptr : &gpu_of(gpu);
   const model::ModelConfig shape = model::load_config(c.model);
   const Shown shown(0, 0, false);

@@ -419,7 +419,7 @@ std::shared_ptr<local::Model> Completions::model_of(const std::string& wanted) c
     names += (names.empty() ? "`" : ", `") + name + "`";
     if (name == wanted || (models_.size() == 1 && wanted.empty())) return m;
   }
-  throw HttpError(wanted.empty() ? 400 : 404, (wanted.empty() ? "`model`: which one?" : "no model `" + wanted.substr(0, 200) + "`;") + " There is " + names, "model");
+  throw HttpError(wanted.empty() ? 400 : 404, (wanted.empty() ? "`model`: which one? There is " : "no model `" + wanted.substr(0, 200) + "`; there is ") + names, "model");
 }
 
 void Completions::complete(const std::shared_ptr<net::Exchange>& e) const {

@@ -489,7 +489,7 @@ void each_line(const std::string& file, const std::function<void(const Json&, co
   std::error_code ec;
   if (std::filesystem::is_directory(file, ec)) throw InputError(file + ": a folder; expected a JSON Lines file");
   std::ifstream in(file, std::ios::binary);
-  if (!in) throw InputError(file + ": cannot be read");
+  if (!in) throw InputError(file + (std::filesystem::exists(file, ec) ? ": cannot be read" : ": no such file or folder"));
   std::string text;
   for (size_t number = 1; std::getline(in, text); ++number) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;

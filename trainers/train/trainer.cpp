@@ -812,7 +812,8 @@ Outcome train(const Config& config, Surroundings& around, bool resume) {
       best_step = whole(state, "best_step");
       worse = whole(state, "worse");
       if (const Json* b = state.find("best"); b && b->is_number()) best = b->as_float();
-      if (const Json* name = state.find("method"); !name || !name->is_text() || name->as_text() != method_name(config.method)) throw InputError("`method`: it is of another one");
+      if (const Json* name = state.find("method"); !name || !name->is_text() || name->as_text() != method_name(config.method))
+        throw InputError("`method`: the run there is " + (name && name->is_text() ? name->as_text() : "of none that is known") + ", this one is " + method_name(config.method) + ": another `output`");
       check_sources(around.sources, state);
       const Json* of = state.find("data");
       if (!of) throw InputError("`data`: missing");
