@@ -190,9 +190,11 @@ std::vector<T> read_data(const train::DataOptions& d, const Shown& shown, const 
   }
   if (out.empty() && !d.from.empty()) {
     throw InputError(key + ": nothing is left to learn from" +
-                     (method == Method::Dpo ? "; a pair needs two episodes of one instance that ended differently (docs/export.md)"
-                      : d.outcomes.empty()  ? "; of records the episodes that were won are taken, unless `" + key + ".outcomes` says which"
-                                            : ""));
+                     (method == Method::Dpo && d.turns
+                          ? "; a pair needs two replies to the same history: one accepted and one that broke a rule, or (`" + key + ".min_gap`) two of other worth (docs/export.md)"
+                      : method == Method::Dpo ? "; a pair needs two episodes of one instance that ended differently (docs/export.md)"
+                      : d.outcomes.empty()    ? "; of records the episodes that were won are taken, unless `" + key + ".outcomes` says which"
+                                              : ""));
   }
   return out;
 }
