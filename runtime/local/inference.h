@@ -127,7 +127,7 @@ struct Busy : std::runtime_error {
 };
 
 /// The folder that a name stands for: the folder itself, or "ORGANISATION/NAME" in Hugging Face's cache (HF_HUB_CACHE, HF_HOME/hub,
-/// ~/.cache/huggingface/hub). A name that stands for none is given back as it is.
+/// ~/.cache/huggingface/hub). "~/" is the user's folder. A name that stands for none is given back as it is.
 std::string model_folder(const std::string& name);
 /// The names in that cache, in alphabetical order.
 std::vector<std::string> cached_models();

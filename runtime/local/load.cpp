@@ -39,6 +39,8 @@ fs::path snapshot(const fs::path& model) {
 }  // namespace
 
 std::string model_folder(const std::string& name) {
+  // Behind `local:`, and in a configuration, no shell sees it.
+  if (const char* home = std::getenv("HOME"); home && name.rfind("~/", 0) == 0) return home + name.substr(1);
   std::error_code ec;
   const size_t slash = name.find('/');
   if (fs::exists(name, ec) || slash == std::string::npos || name.find('/', slash + 1) != std::string::npos) return name;
