@@ -421,11 +421,12 @@ int play(const Args& args) {
     for (const auto& g : games) {
       const double n = static_cast<double>(g->done);
       const std::string more = points->empty() ? "" : " and " + std::to_string(g->branches) + (g->branches == 1 ? " branch" : " branches");
-      std::printf("%s: %llu episode%s%s, %.1f %% played to the end, %llu won, main score ", g->manifest().game.c_str(),
-                  static_cast<unsigned long long>(g->done), g->done == 1 ? "" : "s", more.c_str(),
-                  100.0 * static_cast<double>(g->counted) / n, static_cast<unsigned long long>(g->won));
-      if (g->counted) std::printf("%.2f", g->main_score / static_cast<double>(g->counted));
-      else std::printf("n/a");
+      std::printf("%s: %llu episode%s%s", g->manifest().game.c_str(), static_cast<unsigned long long>(g->done), g->done == 1 ? "" : "s", more.c_str());
+      if (g->done) {
+        std::printf(", %.1f %% played to the end, %llu won, main score ", 100.0 * static_cast<double>(g->counted) / n, static_cast<unsigned long long>(g->won));
+        if (g->counted) std::printf("%.2f", g->main_score / static_cast<double>(g->counted));
+        else std::printf("n/a");
+      }
       if (g->before) std::printf(", %llu recorded before", static_cast<unsigned long long>(g->before));
       std::printf(", %llu violation%s\n", static_cast<unsigned long long>(g->violations), g->violations == 1 ? "" : "s");
     }
