@@ -452,7 +452,7 @@ class Run {
       row(name, games);
     }
     for (const Miniature& g : kGames) row(g.name, {g.name});
-    const std::string explained = std::to_string(o_.seeds) + " seeds. In brackets: 95 % intervals of 2000 bootstrap samples, of seeds and of the episodes of each. Replies are sampled at temperature 1.";
+    const std::string explained = std::to_string(o_.seeds) + (o_.seeds == 1 ? " seed" : " seeds") + ". In brackets: 95 % intervals of 2000 bootstrap samples, of seeds and of the episodes of each. Replies are sampled at temperature 1.";
     write_file((root_ / "table.md").string(), "# Playpen in miniature\n\n" + explained + "\n\n" + md);
     write_file((root_ / "table.csv").string(), csv);
     write_file((root_ / "table.html").string(),
@@ -491,9 +491,12 @@ class Run {
       for (int i = 0; i < 4; ++i) samples[i].push_back(at[i]);
     }
     for (int i = 0; i < 4; ++i) {
-      std::sort(samples[i].begin(), samples[i].end(), [](double x, double y) { return std::isnan(y) ? !std::isnan(x) : x < y; });
-      b.low[i] = samples[i][kSamples * 25 / 1000];
-      b.high[i] = samples[i][kSamples * 975 / 1000];
+      // Samples in which nothing was played have no quality: left out, as in `ppc eval`.
+      std::vector<double>& s = samples[i];
+      std::erase_if(s, [](double x) { return std::isnan(x); });
+      std::sort(s.begin(), s.end());
+      b.low[i] = s.empty() ? std::numeric_limits<double>::quiet_NaN() : s[s.size() * 25 / 1000];
+      b.high[i] = s.empty() ? std::numeric_limits<double>::quiet_NaN() : s[s.size() * 975 / 1000];
     }
     return b;
   }
