@@ -6,6 +6,7 @@ make_model is. There: LibTorch's plugin is built, a model plays and learns, alon
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +31,11 @@ def there(command, expect=None, seconds=1800):
     return done.stdout
 
 
+# The machine knows its own name, as machines do: torchrun (2.14) and Slurm ask for it, and the former waits for ever otherwise.
+hosts = system / "etc/hosts"
+known = hosts.read_text() if hosts.exists() else "127.0.0.1 localhost\n"
+if socket.gethostname() not in known.split():
+    hosts.write_text(f"{known}127.0.0.1 {socket.gethostname()}\n")
 shutil.rmtree(work, ignore_errors=True)
 work.mkdir()
 parts = re.split(r"^//--- (\S+)\n", (HERE.parent / "lit/train/run.test").read_text(), flags=re.M)

@@ -3,7 +3,6 @@ mkdir -p /etc/slurm /var/spool/slurmctld /var/spool/slurmd
 [ -f /etc/slurm/slurm.key ] || head -c 256 /dev/urandom > /etc/slurm/slurm.key
 chmod 600 /etc/slurm/slurm.key
 host=$(hostname)
-grep -q " $host\$" /etc/hosts || echo "127.0.0.1 $host" >> /etc/hosts
 echo "CgroupPlugin=disabled" > /etc/slurm/cgroup.conf
 cat > /etc/slurm/slurm.conf <<END
 ClusterName=alone

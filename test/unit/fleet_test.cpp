@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "runtime/engine/episode.h"
 #include "runtime/engine/json.h"
@@ -22,55 +23,68 @@ namespace {
 class Pretended final : public net::Transport {
  public:
   using Answer = std::function<net::HttpResponse(const net::HttpRequest&)>;
-  explicit Pretended(Answer answer) : answer_(std::move(answer)), thread_([this] { run(); }) {}
+  explicit Pretended(Answer answer) : answer_(std::move(answer)), thread_([state = state_] { run(state); }) {}
   ~Pretended() override {
     {
-      std::lock_guard lock(mutex_);
-      ending_ = true;
+      std::lock_guard lock(state_->mutex);
+      state_->ending = true;
     }
-    wake_.notify_all();
-    thread_.join();
+    state_->wake.notify_all();
+    // The last who had it may have been a task.
+    if (thread_.get_id() == std::this_thread::get_id()) thread_.detach();
+    else thread_.join();
   }
   void send(net::HttpRequest r, std::function<void(net::HttpResponse)> done) override {
     later(0.001, [this, r = std::move(r), done = std::move(done)] {
       net::HttpResponse out;
       if (stopped_) out.failure = net::Failure::Stopped;
       else out = answer_(r);
+      if (r.url == slow.url && slow.asked == 0) {
+        ++slow.asked;
+        slow.over = [out = std::move(out), done = std::move(done)] { done(out); };
+        return;
+      }
       done(std::move(out));
     });
   }
+  /// The first answer from there comes when `over` is called, on the transport's thread.
+  struct Slow {
+    std::string url;
+    std::atomic<int> asked{0};
+    std::function<void()> over;
+  } slow;
   void later(double seconds, std::function<void()> task) override {
-    std::lock_guard lock(mutex_);
-    tasks_.emplace(now_ + (stopped_ ? 0 : seconds), std::move(task));
-    wake_.notify_all();
+    std::lock_guard lock(state_->mutex);
+    state_->tasks.emplace(state_->now + (stopped_ ? 0 : seconds), std::move(task));
+    state_->wake.notify_all();
   }
   void stop() override { stopped_ = true; }
   bool stopped() const override { return stopped_; }
 
  private:
-  void run() {
-    std::unique_lock lock(mutex_);
+  struct State {
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::multimap<double, std::function<void()>> tasks;
+    double now = 0;
+    bool ending = false;
+  };
+  static void run(const std::shared_ptr<State>& s) {
+    std::unique_lock lock(s->mutex);
     for (;;) {
-      wake_.wait(lock, [&] { return ending_ || !tasks_.empty(); });
-      if (tasks_.empty()) return;
-      if (ending_) {
-        tasks_.clear();
-        return;
-      }
-      now_ = std::max(now_, tasks_.begin()->first);
-      const auto task = std::move(tasks_.begin()->second);
-      tasks_.erase(tasks_.begin());
+      s->wake.wait(lock, [&] { return s->ending || !s->tasks.empty(); });
+      if (s->ending) return;
+      s->now = std::max(s->now, s->tasks.begin()->first);
+      auto task = std::move(s->tasks.begin()->second);
+      s->tasks.erase(s->tasks.begin());
       lock.unlock();
       task();
+      task = nullptr;
       lock.lock();
     }
   }
   Answer answer_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::multimap<double, std::function<void()>> tasks_;
-  double now_ = 0;
-  bool ending_ = false;
+  std::shared_ptr<State> state_ = std::make_shared<State>();
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };
@@ -95,12 +109,14 @@ struct Node {
   std::string weights = "base", adapter;
   std::string models = R"({"data": [{"id": "m", "max_model_len": 64}]})";
   std::function<std::string(const Json&)> reply;
+  bool loading = false;
 
   net::HttpResponse answer(const net::HttpRequest& r) {
     if (!there) return failed(net::Failure::Connect, "connection refused");
     const std::string path = r.url.substr(r.url.find('/', 7));
     if (path == "/v1/models") return said(models);
     const Json body = engine::parse_json(r.body, "body");
+    if (path == "/collective_rpc" && loading) return said(R"({"error": {"message": "loading"}})", 409);
     if (path == "/collective_rpc") return weights = body.find("kwargs")->find("weights_path")->as_text(), said("{}");
     if (path == "/reset_prefix_cache") return said("");
     if (path == "/v1/load_lora_adapter") return adapter = body.find("lora_name")->as_text(), said("ok");
@@ -119,17 +135,19 @@ struct Nodes {
   std::map<std::string, Node> nodes;
   std::vector<std::string> notes;
   std::shared_ptr<Fleet> fleet;
+  std::shared_ptr<Pretended> transport;
 
-  explicit Nodes(Sync sync = Sync::Weights, double patience = 0) {
+  explicit Nodes(Sync sync = Sync::Weights, double patience = 0, bool sends = true) {
     nodes["http://a:1"];
     nodes["http://b:1"];
-    auto transport = std::make_shared<Pretended>([this](const net::HttpRequest& r) {
+    transport = std::make_shared<Pretended>([this](const net::HttpRequest& r) {
       std::lock_guard lock(mutex);
       return nodes.at(r.url.substr(0, r.url.find('/', 7))).answer(r);
     });
     FleetOptions o;
     o.servers = {"http://a:1/v1", "http://b:1/v1/"};
     o.sync = sync;
+    o.sends = sends;
     o.patience = patience;
     o.pause = 0.01;
     fleet = make_fleet(o, transport, [this](const std::string& note) {
@@ -137,7 +155,13 @@ struct Nodes {
       notes.push_back(note);
     });
   }
-  ~Nodes() { fleet->stop(); }
+  ~Nodes() {
+    fleet->stop();
+    // What is under way still looks at this.
+    std::promise<void> over;
+    transport->later(0, [&] { over.set_value(); });
+    over.get_future().wait();
+  }
   Node& a() { return nodes["http://a:1"]; }
   Node& b() { return nodes["http://b:1"]; }
   template <class F>
@@ -282,6 +306,50 @@ TEST(Fleet, the_model_is_found) {
   Nodes none;
   none.a().there = none.b().there = false;
   EXPECT_EQ(error_of([&] { none.fleet->connect(); }), "no server answers: http://a:1/v1: connection refused; http://b:1/v1: connection refused");
+}
+
+TEST(Fleet, who_comes_back_while_weights_are_sent_gets_the_newest) {
+  Nodes n(Sync::Weights, 1e9);
+  n.transport->slow.url = "http://a:1/collective_rpc";
+  n.transport->slow.asked = 1;
+  n.fleet->connect();
+  n.fleet->publish({0, "/w/0", "x"});
+  n.change([&] { n.a().there = false; });
+  EXPECT_EQ(n.ask(0), "b0");
+  n.transport->slow.asked = 0;  // it loads what it missed, slowly
+  n.change([&] { n.a().there = true; });
+  while (n.transport->slow.asked == 0) std::this_thread::yield();
+  n.change([&] { n.a().loading = true; });
+  n.fleet->publish({1, "/w/1", "x"});
+  EXPECT_EQ(n.a().weights, "/w/0");
+  n.change([&] { n.a().loading = false; });
+  n.transport->later(0, [&] { std::exchange(n.transport->slow.over, nullptr)(); });
+  while (n.fleet->counts().servers < 2) std::this_thread::yield();
+  EXPECT_EQ(n.ask(0), "a1");
+  EXPECT_EQ(n.a().weights, "/w/1");
+}
+
+TEST(Fleet, a_process_that_does_not_send_waits_for_who_does) {
+  Nodes n(Sync::Weights, 1e9, false);
+  n.fleet->connect();
+  n.fleet->publish({0, "/w/0", "x"});
+  n.change([&] { n.a().there = false; });
+  EXPECT_EQ(n.ask(0), "b0");
+  n.change([&] {
+    n.a().there = true;
+    n.a().weights = "/w/1";  // of another process, which is further
+  });
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(n.ask(0), "b0");
+  EXPECT_EQ(n.a().weights, "/w/1");
+  // Adapters have names.
+  Nodes adapters(Sync::Adapter, 1e9, false);
+  adapters.fleet->connect();
+  adapters.fleet->publish({0, "/w/0", "zero"});
+  adapters.change([&] { adapters.a().there = false; });
+  EXPECT_EQ(adapters.ask(0), "b0");
+  adapters.change([&] { adapters.a().there = true; });
+  while (adapters.fleet->counts().servers < 2) std::this_thread::yield();
+  EXPECT_EQ(adapters.ask(0), "a0");
 }
 
 TEST(Fleet, another_process_is_told) {

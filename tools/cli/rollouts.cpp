@@ -47,6 +47,7 @@ Rollouts::Rollouts(const train::Config& c, const local::ModelOptions& how, learn
   o.ca_file = r.ca_file;
   o.in_flight = static_cast<int>(r.in_flight);
   o.sync = sync_;
+  o.sends = c.learner.group.rank == 0;
   o.timeout = r.timeout;
   o.patience = r.patience;
   const std::string at = c.file + ": rollouts.";
@@ -114,16 +115,22 @@ void Rollouts::publish(int64_t every) {
 
 void Rollouts::send() {
   const std::string name = "ppc-" + run_ + "-step-" + std::to_string(step_);
+  if (sent_ < 0) remove_old(name);
   write(folder_ / name);
   const std::string there = seen_as_ + "/" + name;
   if (sync_ == fleet::Sync::Command) run_command(there);
   fleet_->publish({step_, there, name});
   check();
-  // Servers have read what they were sent before.
+  remove_old(name);  // servers have read what they were sent before
+}
+
+/// Weights of this run but for those of `name`; in its own folder those that it left when it was ended, too.
+void Rollouts::remove_old(const std::string& name) const {
+  const std::string ours = config_.rollouts.folder.empty() ? "ppc-" : "ppc-" + run_ + "-step-";
   std::error_code ec;
   std::vector<fs::path> old;
   for (const auto& entry : fs::directory_iterator(folder_, ec))
-    if (const std::string other = entry.path().filename().string(); other.starts_with("ppc-" + run_ + "-step-") && other != name) old.push_back(entry.path());
+    if (const std::string other = entry.path().filename().string(); other.starts_with(ours) && other != name) old.push_back(entry.path());
   for (const fs::path& path : old) fs::remove_all(path, ec);
 }
 
@@ -151,8 +158,15 @@ void Rollouts::run_command(const std::string& folder) const {
   argv.push_back(nullptr);
   envp.push_back(nullptr);
   const std::string called = "rollouts.command: " + arguments[0] + ": ";
+  // In a group of its own: ^C at the terminal is for the run, which ends in order behind the step under way.
+  posix_spawnattr_t how;
+  posix_spawnattr_init(&how);
+  posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setpgroup(&how, 0);
   pid_t child = 0;
-  if (const int error = posix_spawnp(&child, argv[0], nullptr, nullptr, argv.data(), envp.data()); error != 0) throw SystemError(called + std::strerror(error));
+  const int error = posix_spawnp(&child, argv[0], nullptr, &how, argv.data(), envp.data());
+  posix_spawnattr_destroy(&how);
+  if (error != 0) throw SystemError(called + std::strerror(error));
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

@@ -28,6 +28,7 @@ class Rollouts {
 
  private:
   void send();
+  void remove_old(const std::string& name) const;
   void write(const std::filesystem::path& folder);
   void run_command(const std::string& folder) const;
   void check();
@@ -42,7 +43,14 @@ class Rollouts {
   double seconds_ = 0, gap_ = 0;
   fleet::FleetCounts before_;
   fleet::Fleet::Request probe_;
+  struct Stop {
+    std::shared_ptr<fleet::Fleet>& fleet;
+    ~Stop() {
+      if (fleet) fleet->stop();
+    }
+  };
   std::shared_ptr<fleet::Fleet> fleet_;
+  Stop stop_{fleet_};                 // also when the constructor throws: the fleet asks on, and tells whoever `note` refers to
   std::shared_ptr<local::Model> model_;
 };
 

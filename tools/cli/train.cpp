@@ -252,14 +252,16 @@ learn::GroupOptions group_of_environment() {
 }
 
 std::atomic<bool> interrupted{false};
-std::atomic<int64_t> interrupted_at{0};  // seconds
+std::atomic<int64_t> interrupted_at{0};  // seconds, from 1; 0: not yet
 void on_interrupt(int signal) {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
   // A second one ends it; not the one that came with the first, from a terminal and from who began the process.
-  if (!interrupted.exchange(true)) {
-    interrupted_at = time.tv_sec;
-  } else if (time.tv_sec > interrupted_at + 1) {
+  const int64_t now = time.tv_sec + 1;
+  int64_t first = 0;
+  if (interrupted_at.compare_exchange_strong(first, now)) {
+    interrupted = true;
+  } else if (now > first + 1) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
@@ -277,6 +279,7 @@ std::string model_of(const Config& c) {
 
 Interruptible::Interruptible() {
   interrupted = false;
+  interrupted_at = 0;
   struct sigaction action {};
   action.sa_handler = on_interrupt;
   sigemptyset(&action.sa_mask);

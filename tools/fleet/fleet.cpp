@@ -298,8 +298,9 @@ class HttpFleet final : public Fleet, public std::enable_shared_from_this<HttpFl
       body.add("method", "reload_weights");
       body.add("kwargs", Json::object()).add("weights_path", weights_.path);
     }
-    transport_->send(request_to(url, engine::to_text(body, {.indent = -1}), kLoading), [self = shared_from_this(), i, tries, done = std::move(done)](net::HttpResponse r) {
+    transport_->send(request_to(url, engine::to_text(body, {.indent = -1}), kLoading), [self = shared_from_this(), i, tries, version = weights_.version, done = std::move(done)](net::HttpResponse r) {
       Server& s = self->servers_[i];
+      if (version != self->weights_.version && r.failure != net::Failure::Stopped) return self->send_weights(i, 0, done);  // newer ones have come meanwhile
       std::string error = self->wrong(r, kLoading);
       // Something is under way there still, of somebody who has given up on it.
       if ((r.status == 409 || r.status == 429 || r.status == 503) && tries < 20)
@@ -531,8 +532,8 @@ class HttpFleet final : public Fleet, public std::enable_shared_from_this<HttpFl
     Server& s = servers_[i];
     s.reviving = false;
     if (transport_->stopped() || s.up) return;
-    // Who else has sent it weights is not known here: with a command it waits for the next ones.
-    if (options_.sync == Sync::Command && weights_.version >= 0) return;
+    // What others have sent it is not known here: it waits for the next weights. Adapters tell by their names.
+    if ((options_.sync == Sync::Command || (options_.sync == Sync::Weights && !options_.sends)) && weights_.version >= 0) return;
     s.reviving = true;
     auto ended = [self = shared_from_this(), i](std::string error) {
       Server& s = self->servers_[i];
@@ -543,7 +544,7 @@ class HttpFleet final : public Fleet, public std::enable_shared_from_this<HttpFl
       self->pump();
     };
     discover(i, [self = shared_from_this(), i, ended](std::string error) {
-      if (!error.empty()) return ended(std::move(error));
+      if (!error.empty() || !self->options_.sends) return ended(std::move(error));
       self->send_weights(i, 0, ended);
     });
   }

@@ -22,6 +22,7 @@ struct FleetOptions {
   std::string key, ca_file;
   int in_flight = 64;                // requests at each
   Sync sync = Sync::Weights;
+  bool sends = true;                 // weights, also to servers that are back; false: another process does
   double timeout = 300;              // seconds, of a request
   double patience = 120;             // seconds to go on without any server
   double pause = 1;                  // seconds before a server that failed is asked again; doubles, up to ten

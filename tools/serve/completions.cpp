@@ -412,6 +412,8 @@ Wanted wanted(const Read& read, const net::ServerRequest& r) {
 
 std::shared_ptr<local::Model> Completions::model_of(const std::string& wanted) const {
   std::lock_guard lock(mutex_);
+  // Whoever waits for a model's weights holds up all that this thread answers, and gets a reply of the new ones with the old ones' fingerprint.
+  if (changing_) throw HttpError(503, "other weights are being loaded; ask again in a moment");
   std::string names;
   for (const auto& m : models_) {
     // With an adapter it is another model.
@@ -474,6 +476,15 @@ void Completions::continue_ids(const std::shared_ptr<net::Exchange>& e) const {
   });
 }
 
+/// When what lies in a folder was written last: a trainer may write to the same one again.
+static std::string written(const std::string& folder) {
+  std::error_code ec;
+  fs::file_time_type newest = fs::file_time_type::min();
+  for (const auto& file : fs::directory_iterator(folder, ec))
+    if (file.path().extension() == ".safetensors") newest = std::max(newest, file.last_write_time(ec));
+  return "@" + std::to_string(newest.time_since_epoch().count());
+}
+
 /// Other weights: an adapter, none, or a folder. Answers when they are there.
 void Completions::change(const std::shared_ptr<net::Exchange>& e, bool adapter, bool without) const {
   Fields f(e->request());
@@ -501,25 +512,32 @@ void Completions::change(const std::shared_ptr<net::Exchange>& e, bool adapter, 
     path = there;
   }
   std::unique_lock lock(mutex_);
-  const std::string playing = without ? folder_ : adapter ? folder_ + "|" + path : path;
+  const std::string playing = without ? folder_ : (adapter ? folder_ + "|" + path : path) + written(path);
   if (without && name != adapter_) throw HttpError(404, "the adapter `" + name.substr(0, 200) + "` is not here", "lora_name");
-  if (loading_.valid() && loading_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) throw HttpError(409, "other weights are being loaded");
+  if (changing_) throw HttpError(409, "other weights are being loaded");
   if (playing == playing_) {
     if (adapter) adapter_ = name;
     return e->respond(response(Json::object()));
   }
   // Not on the server's thread, which has others to answer.
+  changing_ = true;
   loading_ = std::async(std::launch::async, [this, e, adapter, name, path, playing] {
     try {
       models_[0]->load(adapter ? folder_ : path, adapter ? path : "");
       std::lock_guard lock(mutex_);
+      changing_ = false;
       playing_ = playing;
       adapter_ = adapter ? name : "";
       e->respond(response(Json::object()));
     } catch (const local::Busy& error) {
+      {
+        std::lock_guard lock(mutex_);
+        changing_ = false;
+      }
       e->respond(refusal(HttpError(409, error.what())));
     } catch (const std::exception& error) {
       std::lock_guard lock(mutex_);
+      changing_ = false;
       playing_ = "nothing whole";
       e->respond(refusal(HttpError(400, error.what())));
     }

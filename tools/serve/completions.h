@@ -31,6 +31,7 @@ class Completions {
   mutable std::mutex mutex_;             // of these
   mutable std::string playing_ = folder_;  // what the weights are from
   mutable std::string adapter_;          // its name; empty: none
+  mutable bool changing_ = false;        // other weights are being loaded
   mutable std::future<void> loading_;    // last: what it does uses the others
 };
 

@@ -61,6 +61,8 @@ Adapter::Adapter(const std::string& folder, const model::ModelConfig& config) : 
   for (const char* name : {"use_rslora", "use_dora", "fan_in_fan_out"})
     if (const Json* v = json.find(name); v && v->is_bool() && v->as_bool()) throw InputError(file + ": `" + name + "` is not supported");
   if (const Json* v = json.find("bias"); v && v->is_text() && v->as_text() != "none") throw InputError(file + ": `bias` is not supported");
+  for (const char* name : {"alpha_pattern", "rank_pattern"})
+    if (const Json* v = json.find(name); v && v->is_object() && !v->members().empty()) throw InputError(file + ": `" + name + "` is not supported");
   std::set<std::string> known;
   for (const auto& [name, shape] : model::tensors_of(config)) {
     const TensorView *a = weights_.find(part_of(name, ".lora_A")), *b = weights_.find(part_of(name, ".lora_B"));

@@ -264,6 +264,7 @@ class FolderModel final : public Model {
     const model::Weights weights = model::Weights::open(folder);
     std::optional<Adapter> lora;
     if (!adapter.empty()) lora.emplace(adapter, config);
+    for (const auto& [name, shape] : model::tensors_of(config)) weights.get(name, shape);  // what is missing is found before anything is changed
     try {
       shared_->generator->reload([&](const std::function<void(const model::TensorView&)>& take) {
         for (const auto& [name, shape] : model::tensors_of(config)) {

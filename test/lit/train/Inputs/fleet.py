@@ -6,7 +6,10 @@ import contextlib
 import filecmp
 import http.server
 import json
+import os
 import pathlib
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -18,13 +21,15 @@ from serving import ask, check, serving  # noqa: E402
 ppc = sys.argv[1]
 
 
-def train(output, *settings, servers=None, resume=False, during=None):
+def train(output, *settings, servers=None, resume=False, during=None, terminal=False):
     command = [ppc, "train", "grpo", "grpo.yaml", "--set", f"output={output}"] + ["--resume"] * resume
     for s in settings + ((f"rollouts.servers={json.dumps(servers)}",) if servers else ()):
         command += ["--set", s]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=terminal)
     if during:
         during(pathlib.Path(output))
+    if terminal:  # ^C
+        os.killpg(process.pid, signal.SIGINT)
     out, errors = process.communicate(timeout=500)
     return process.returncode, out, errors
 
@@ -110,6 +115,38 @@ with two() as (a, b):
         good("sent", "rollouts.sync=command", f'rollouts.command=["{sys.executable}", "send.py"]', servers=[url(s) for s in others])
         same_run("own", "sent")
 
+        # ^C while it does: it is for the run, which ends behind the step with a checkpoint.
+        pathlib.Path("slow.sh").write_text(f"echo >> calls; sleep 0.3; exec {sys.executable} send.py")
+
+        def interrupt(output):
+            until = time.monotonic() + 300
+            while not pathlib.Path("calls").exists() or len(pathlib.Path("calls").read_text()) < 3:
+                check(time.monotonic() < until, "the command is not called")
+                time.sleep(0.02)
+
+        slow = ("rollouts.sync=command", 'rollouts.command=["sh", "slow.sh"]')
+        code, out, errors = train("asked", *slow, servers=[url(s) for s in others], during=interrupt, terminal=True)
+        check(code == 3 and "stopped behind step" in errors and list(pathlib.Path("asked/checkpoints").glob("step-*")), code, out, errors)
+        good("asked", *slow, servers=[url(s) for s in others], resume=True)
+        same_run("own", "asked")
+        check(len(list(pathlib.Path("asked/rollouts").iterdir())) == 1, "weights that nobody needs any more")
+
+        # Other weights where some were before; weights that are not whole.
+        c = others[0].connect()
+        reload = lambda path: ask(c, "POST", "/collective_rpc", {"method": "reload_weights", "kwargs": {"weights_path": path}})[0]
+        replies = []
+        for source in ("sft/model", "own/model"):
+            shutil.copytree(source, "again", dirs_exist_ok=True)
+            check(reload("again") == 200)
+            answer = ask(c, "POST", "/v1/completions", {"prompt": [1, 2, 3], "max_tokens": 4, "logprobs": 0, "temperature": 0})[1]
+            replies.append((answer["system_fingerprint"], answer["choices"][0]["logprobs"]["token_logprobs"]))
+        check(replies[0][0] != replies[1][0] and replies[0][1] != replies[1][1], replies)
+        whole = pathlib.Path("again/model.safetensors").read_bytes()
+        pathlib.Path("again/model.safetensors").write_bytes(whole.replace(b"model.layers.0.mlp.down_proj", b"model.layers.0.mlp.town_proj"))
+        check(reload("again") == 400)
+        answer = ask(c, "POST", "/v1/completions", {"prompt": [1, 2, 3], "max_tokens": 4, "logprobs": 0, "temperature": 0})[1]
+        check(answer["choices"][0]["logprobs"]["token_logprobs"] == replies[1][1], answer, replies)
+
 # LoRA: what is sent are adapters, which the server adds up itself.
 LORA = ("lora.r=4", "optimizer.learning_rate=0.01")
 good("own_lora", *LORA)
@@ -121,6 +158,12 @@ with two() as (a, b):
     status, models = ask(a.connect(), "GET", "/v1/models")
     check([m.get("parent") for m in models["data"]] == [None, "model"], models)
     adapter = models["data"][1]["id"]
+    shutil.copytree("served_lora/rollouts/" + adapter, "pattern")
+    config = json.loads(pathlib.Path("pattern/adapter_config.json").read_text())
+    pathlib.Path("pattern/adapter_config.json").write_text(json.dumps({**config, "alpha_pattern": {"q_proj": 64}}))
+    status, answer = ask(a.connect(), "POST", "/v1/load_lora_adapter", {"lora_name": "pattern", "lora_path": "pattern"})
+    check(status == 400 and "`alpha_pattern` is not supported" in answer["error"]["message"], status, answer)
+    check(ask(a.connect(), "POST", "/v1/load_lora_adapter", {"lora_name": adapter, "lora_path": "served_lora/rollouts/" + adapter})[0] == 200)
     # With the adapter it is another model, by another name.
     body = {"prompt": [1, 2, 3], "max_tokens": 4, "model": "model"}
     check(ask(a.connect(), "POST", "/v1/completions", body)[0] == 404 and ask(a.connect(), "POST", "/v1/completions", {**body, "model": adapter})[0] == 200)
