@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 
 namespace ppc::engine {
 namespace {
@@ -98,10 +100,14 @@ std::string safe_name(const std::string& name) {
 }
 
 std::string models_folder(const Record& r) {
-  std::string out;
+  std::vector<std::string> models;
   const auto& players = r.module->manifest().players;
   for (uint32_t i = 0; i < players.size(); ++i)
-    if (!players[i].scripted) out += (out.empty() ? "" : "--") + safe_name(model_of(r, i));
+    if (!players[i].scripted) models.push_back(safe_name(model_of(r, i)));
+  // As clembench has it: one model has one folder, for games of one player and of several, and so one row over all games.
+  if (std::adjacent_find(models.begin(), models.end(), std::not_equal_to<>()) == models.end() && !models.empty()) return models[0];
+  std::string out;
+  for (const std::string& model : models) out += (out.empty() ? "" : "--") + model;
   return safe_name(out);
 }
 

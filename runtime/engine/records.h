@@ -51,7 +51,7 @@ void take_end(Record&, Worker&, const Episode&);
 
 /// A file name from anything: no separators, no leading dot, not empty, at most 100 bytes.
 std::string safe_name(const std::string& name);
-/// "<model1>--<model2>" of the players that are asked.
+/// "<model1>--<model2>" of the players that are asked; "<model>" when one plays them all.
 std::string models_folder(const Record&);
 /// models/game/<i>_<experiment>/episode_<k>, with `_branch_<name>` behind it for a branch.
 std::string episode_folder(const Record&);

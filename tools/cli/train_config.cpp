@@ -418,6 +418,9 @@ void all(Fields& f, Config& c) {
 /// "games.0.weight=2". What is not there yet is made; the end of a list may be.
 void put(Json& root, const std::string& setting) {
   const auto [path, value] = engine::parse_patch(setting);
+  // What is no JSON is a text; of a configuration no text begins so.
+  if (value.is_text() && (value.as_text().starts_with('[') || value.as_text().starts_with('{')))
+    throw InputError("`--set " + setting + "`: a list or a map is written as JSON, texts in it with quotes: [\"a\", \"b\"]");
   Json* at = &root;
   for (size_t from = 0; from <= path.size();) {
     const size_t dot = std::min(path.find('.', from), path.size());
