@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <functional>
 
+#include "runtime/engine/fnv.h"
+
 namespace ppc::engine {
 namespace {
 
@@ -131,12 +133,12 @@ std::string episode_folder(const Record& r) {
 }
 
 std::string history_hash(const Json::List& messages, size_t count) {
-  uint64_t h = 0xCBF29CE484222325u;  // FNV-1a
+  uint64_t h = fnv1a("");
   for (size_t i = 0; i < count && i < messages.size(); ++i) {
     for (const char* key : {"from", "to", "text"}) {
       const Json* v = messages[i].find(key);
-      for (const char c : v && v->is_text() ? v->as_text() : std::string()) h = (h ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
-      h = (h ^ 0xFF) * 0x100000001B3u;  // no byte of UTF-8
+      if (v && v->is_text()) h = fnv1a(v->as_text(), h);
+      h = fnv1a("\xFF", h);  // no byte of UTF-8
     }
   }
   char out[17];

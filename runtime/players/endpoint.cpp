@@ -19,7 +19,6 @@ namespace {
 
 constexpr double kLongestBackoff = 60, kLongestWait = 3600;
 
-
 class HttpEndpoint final : public Endpoint, public std::enable_shared_from_this<HttpEndpoint> {
  public:
   HttpEndpoint(EndpointOptions o, std::shared_ptr<net::Transport> t) : options_(std::move(o)), transport_(std::move(t)) {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <set>
 
+#include "runtime/engine/fnv.h"
 #include "runtime/engine/splitmix.h"
 #include "tools/cli/text.h"
 
@@ -69,11 +70,6 @@ double score_value(const Json& v, const std::string& where, const char* metric) 
 
 // ---- bootstrap
 
-uint64_t hash_of(const std::string& s) {  // FNV-1a
-  uint64_t h = 0xCBF29CE484222325u;
-  for (const char c : s) h = (h ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
-  return h;
-}
 
 /// numpy's default quantile: linear between the two nearest.
 double quantile(const std::vector<double>& sorted, double q) {
@@ -99,7 +95,7 @@ void bootstrap(Row& row, const EvaluationOptions& options) {
   std::vector<Mean> all_played(n), all_quality(n);
   for (auto& [game, cell] : row.games) {
     // A stream of its own for each game of a model: one more model or game in the folder leaves the others as they are.
-    const uint64_t stream = split_mix(options.seed ^ split_mix(hash_of(row.model) ^ split_mix(hash_of(game))));
+    const uint64_t stream = split_mix(options.seed ^ split_mix(fnv1a(row.model) ^ split_mix(fnv1a(game))));
     const uint64_t size = cell.episodes.size();
     uint64_t counter = 0;
     for (size_t b = 0; b < n; ++b) {

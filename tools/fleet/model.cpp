@@ -1,11 +1,9 @@
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "runtime/engine/episode.h"
 #include "tools/fleet/fleet.h"
-#include "trainers/model/chat.h"
-#include "trainers/model/config.h"
+#include "trainers/model/talker.h"
 
 namespace ppc::fleet {
 namespace {
@@ -19,34 +17,16 @@ using local::Sample;
 using local::TokenId;
 
 /// What all conversations have in common.
-struct Shared {
-  std::shared_ptr<const model::Tokenizer> tokenizer;
-  std::shared_ptr<const model::ChatTemplate> chat;
-  engine::Json variables;
-  std::vector<TokenId> ends;  // of the generation configuration
-  std::string name;
-  int64_t context = 0, vocab_size = 0;
+struct Shared : model::Talker {
   std::shared_ptr<Fleet> fleet;
 };
 
-Shared shared_of(const local::ModelOptions& options) {
-  Shared s;
-  const model::ModelConfig config = model::load_config(options.folder);
-  s.tokenizer = std::make_shared<model::Tokenizer>(model::Tokenizer::load(options.folder));
-  s.chat = std::make_shared<model::ChatTemplate>(model::ChatTemplate::load(options.folder));
-  s.variables = options.template_variables.empty() ? engine::Json::object() : engine::parse_json(options.template_variables, "the template's variables");
-  for (const int64_t t : model::load_generation_config(options.folder, config).eos_token_id) s.ends.push_back(static_cast<TokenId>(t));
-  const std::filesystem::path path = std::filesystem::absolute(options.folder).lexically_normal();
-  s.name = (path.has_filename() ? path : path.parent_path()).filename().string();
-  s.context = config.max_position_embeddings;
-  s.vocab_size = config.vocab_size;
-  return s;
-}
+model::Talker talker_of(const local::ModelOptions& options) { return model::load_talker(options.folder, model::load_config(options.folder), options.template_variables); }
 
 class FleetSession final : public local::Session {
  public:
   explicit FleetSession(std::shared_ptr<const Shared> shared)
-      : shared_(std::move(shared)), talk_(std::make_shared<model::Conversation>(shared_->tokenizer, shared_->chat, shared_->variables, shared_->ends)), home_(std::make_shared<int>(-1)) {}
+      : shared_(std::move(shared)), talk_(shared_->begin()), home_(std::make_shared<int>(-1)) {}
   FleetSession(const FleetSession& other)
       : shared_(other.shared_), talk_(std::make_shared<model::Conversation>(*other.talk_)), home_(std::make_shared<int>(*other.home_)), fed_(other.fed_) {}
 
@@ -156,19 +136,16 @@ class FleetModel final : public local::Model {
 }  // namespace
 
 std::shared_ptr<local::Model> make_fleet_model(const local::ModelOptions& options, std::shared_ptr<Fleet> fleet) {
-  Shared s = shared_of(options);
-  s.fleet = std::move(fleet);
-  return std::make_shared<FleetModel>(std::move(s));
+  return std::make_shared<FleetModel>(Shared{talker_of(options), std::move(fleet)});
 }
 
 Fleet::Request probe_of(const local::ModelOptions& options) {
-  const Shared s = shared_of(options);
-  model::Conversation talk(s.tokenizer, s.chat, s.variables, s.ends);
+  const auto talk = talker_of(options).begin();
   const model::ChatMessage hello[] = {{"user", "Say what you like."}};
-  talk.next(hello);
+  talk->next(hello);
   Fleet::Request out;
-  out.prompt = talk.ids();
-  out.ends = talk.ends();
+  out.prompt = talk->ids();
+  out.ends = talk->ends();
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "runtime/engine/episode.h"
+#include "runtime/engine/fnv.h"
 #include "runtime/net/gate.h"
 #include "tools/serve/http.h"
 
@@ -322,10 +323,8 @@ struct Answer {
 
 /// A name for what a model plays with: the same for the same folders.
 std::string fingerprint_of(const std::string& weights) {
-  uint64_t h = 0xcbf29ce484222325u;  // FNV-1a
-  for (const char c : weights) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   char text[24];
-  std::snprintf(text, sizeof text, "ppc_%016llx", static_cast<unsigned long long>(h));
+  std::snprintf(text, sizeof text, "ppc_%016llx", static_cast<unsigned long long>(engine::fnv1a(weights)));
   return text;
 }
 

@@ -9,7 +9,7 @@
 #include "runtime/engine/episode.h"
 #include "trainers/decode/constraint.h"
 #include "trainers/local/adapter.h"
-#include "trainers/model/chat.h"
+#include "trainers/model/talker.h"
 #include "trainers/sampling/generator.h"
 
 namespace ppc::trainers {
@@ -24,13 +24,8 @@ using local::Sample;
 using model::TokenId;
 
 /// What all conversations of a model have in common.
-struct Shared {
-  std::shared_ptr<const model::Tokenizer> tokenizer;
-  std::shared_ptr<const model::ChatTemplate> chat;
-  engine::Json variables;
-  std::vector<TokenId> ends;  // of the generation configuration
-  std::string name, description;
-  int64_t context = 0, vocab_size = 0;
+struct Shared : model::Talker {
+  std::string description;
 
   /// The tokens of a move's form. Most games have few forms, some one for each instance: the last ones are kept.
   std::shared_ptr<const decode::Constraint> constraint(const std::string& language) {
@@ -171,7 +166,7 @@ class ReplyJob final : public sampling::Job {
 class ModelSession final : public local::Session {
  public:
   explicit ModelSession(std::shared_ptr<Shared> shared)
-      : shared_(std::move(shared)), talk_(std::make_shared<model::Conversation>(shared_->tokenizer, shared_->chat, shared_->variables, shared_->ends)), line_(shared_->generator->open()) {}
+      : shared_(std::move(shared)), talk_(shared_->begin()), line_(shared_->generator->open()) {}
   ModelSession(const ModelSession& other)
       : shared_(other.shared_), talk_(std::make_shared<model::Conversation>(*other.talk_)), line_(shared_->generator->fork(other.line_)), fed_(other.fed_) {}
 
@@ -294,19 +289,7 @@ std::string in_units(int64_t bytes) {
 std::unique_ptr<Model> make_model(const local::ModelOptions& options, std::unique_ptr<nn::Network> network) {
   auto shared = std::make_shared<Shared>();
   const model::ModelConfig& config = network->config();
-  shared->tokenizer = std::make_shared<model::Tokenizer>(model::Tokenizer::load(options.folder));
-  if (static_cast<int64_t>(shared->tokenizer->size()) > config.vocab_size)
-    throw engine::InputError(options.folder + ": the tokenizer has ids up to " + std::to_string(shared->tokenizer->size() - 1) + ", and the model a vocabulary of " + std::to_string(config.vocab_size));
-  shared->chat = std::make_shared<model::ChatTemplate>(model::ChatTemplate::load(options.folder));
-  shared->variables = options.template_variables.empty() ? engine::Json::object() : engine::parse_json(options.template_variables, "the template's variables");
-  for (const int64_t t : model::load_generation_config(options.folder, config).eos_token_id) {
-    if (t < 0 || t >= config.vocab_size) throw engine::InputError(options.folder + "/generation_config.json: `eos_token_id`: the model has no token " + std::to_string(t));
-    shared->ends.push_back(static_cast<TokenId>(t));
-  }
-  const std::filesystem::path path = std::filesystem::absolute(options.folder).lexically_normal();
-  shared->name = (path.has_filename() ? path : path.parent_path()).filename().string();
-  shared->context = config.max_position_embeddings;
-  shared->vocab_size = config.vocab_size;
+  static_cast<model::Talker&>(*shared) = model::load_talker(options.folder, config, options.template_variables);
   const nn::Network::Memory memory = network->memory();
   shared->description = shared->name + ": " + std::to_string(config.num_hidden_layers) + " layers of " + std::to_string(config.hidden_size) + ", vocabulary " +
                         std::to_string(config.vocab_size) + ", context " + std::to_string(config.max_position_embeddings) + "; weights " + in_units(memory.weights) + ", cache " +

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "runtime/engine/fnv.h"
 #include "runtime/engine/splitmix.h"
 
 namespace ppc::nn {
@@ -23,12 +24,6 @@ struct Random {
   uint64_t next() { return engine::mix64(state += engine::kSplit); }
 };
 
-uint64_t hash(const std::string& text) {
-  uint64_t h = 0xcbf29ce484222325;
-  for (unsigned char c : text) h = (h ^ c) * 0x100000001b3;
-  return h;
-}
-
 /// Round to nearest, ties to even.
 uint16_t bfloat16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
@@ -41,7 +36,7 @@ void fill_random(std::span<float> values, const std::string& name, const RandomW
   const bool norm = name.ends_with("norm.weight"), bias = name.ends_with(".bias");
   const float mean = norm ? 1 : 0;
   const float deviation = static_cast<float>(norm || bias ? how.spread : how.initializer_range);
-  Random random{hash(name) ^ (how.seed * 0xd1342543de82ef95)};
+  Random random{engine::fnv1a(name) ^ (how.seed * 0xd1342543de82ef95)};
   for (size_t i = 0; i < values.size(); i += 2) {
     // Box and Muller's method: two uniform numbers give two normal ones.
     const uint64_t bits = random.next();
