@@ -216,11 +216,13 @@ def llama_cpp(sid, work, name):
         rows = array.array("f")
         rows.frombytes((work / name / "logits.f32").read_bytes())
         worst = at = seen = 0
+        # It tells nothing of a token that is a part of a character. What it tells of others is from before the bias.
+        letter = ask(port, "/tokenize", {"content": "a"})["tokens"][-1]
         for text in texts:
             at += len(text)
             row = rows[(at - 1) * 448:at * 448]
             log_sum = max(row) + math.log(sum(math.exp(x - max(row)) for x in row))
-            answer = ask(port, "/completion", {"prompt": text, "n_predict": 1, "n_probs": 448, "temperature": 0, "ignore_eos": True, "cache_prompt": False})
+            answer = ask(port, "/completion", {"prompt": text, "n_predict": 1, "n_probs": 448, "temperature": 0, "logit_bias": [[letter, 1000]], "ignore_eos": True, "cache_prompt": False})
             for top in answer["completion_probabilities"][0]["top_logprobs"]:
                 worst = max(worst, abs(top["logprob"] - (row[top["id"]] - log_sum)))
                 seen += 1
